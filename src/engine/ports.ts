@@ -1,0 +1,40 @@
+/** What the engine needs from whatever executes attempts. src/engine/hosts implements it with processes and threads. */
+import type { PythonCode } from "../code/flow-package.ts";
+import type { ContentLocation, StoredOutput } from "../store/ports.ts";
+import type { AttemptBatch, AttemptProgress, BatchResult } from "../task/host-messages.ts";
+
+export interface RunBatchOptions {
+  /** Aborts: ctx.signal first, a kill after the grace; outcomes say `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** In a process of its own (declared memory, GPU, isolation, Python, or after a shared host died). */
+  readonly exclusive: boolean;
+  readonly onProgress?: (progress: AttemptProgress) => void;
+}
+
+export interface HostPool {
+  /** How many batches can run at once in shared hosts. */
+  readonly slots: number;
+  /** Never rejects for what a step did: that is an outcome. Rejects only when hosts cannot be started at all. */
+  runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult>;
+  /** Cuts stored content (a list reached by `path`) into an element table, in a host. @throws MfError EACH_NOT_LIST */
+  splitContent(request: SplitRequest): Promise<SplitResult>;
+  /** Identity of the Python that would run `code`: version and versions of the distributions it imports. @throws MfError PYTHON_MISSING, PYTHON_PACKAGE_MISSING */
+  pythonEnvironment(code: PythonCode): Promise<string>;
+  /** Stops every process, at once. */
+  close(): Promise<void>;
+}
+
+export interface SplitRequest {
+  readonly step: string;
+  readonly source: string;
+  readonly content: ContentLocation;
+  readonly codec: "raw" | "messagepack";
+  readonly path: readonly string[];
+  readonly scratchFile: string;
+}
+
+export interface SplitResult {
+  readonly table: StoredOutput;
+  readonly scratchFile?: string;
+}
+

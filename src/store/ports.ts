@@ -1,0 +1,77 @@
+/**
+ * What the engine and the CLI ask of a store. Implementations: memory/ (tests) and level/ (LevelDB index + segment files).
+ * Everything acknowledged is durable: data fsync, then one LevelDB batch with sync, then the promise resolves.
+ */
+import type { ArtifactRef, Fact } from "../model/fact.ts";
+import type { Cid, MemoKey, RunRef } from "../model/ids.ts";
+import type { JournalEntry, RunSummary } from "../model/journal.ts";
+
+/** Where the bytes of some content are, for a reader in another process. */
+export type ContentLocation =
+  | { readonly inline: Uint8Array }
+  /** Parts in order; each must hash (sha-256) to `digest` (hex). Read and check each part before use. */
+  | { readonly bytes: number; readonly parts: readonly ContentPart[] };
+
+export interface ContentPart {
+  /** Absolute path of a segment file. */
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly digest: string;
+}
+
+/** Content small enough to live in the index (at most INLINE_BYTES_MAX). */
+export interface InlineContent {
+  readonly id: Cid;
+  readonly data: Uint8Array;
+}
+
+/** Everything that becomes durable together. Group commit: concurrent calls may share one sync. */
+export interface CommitBatch {
+  readonly facts?: readonly Fact[];
+  readonly inline?: readonly InlineContent[];
+  /** Scratch segments written by step hosts: verified, fsynced, renamed into the store, indexed. */
+  readonly scratch?: readonly string[];
+  readonly journal?: { readonly run: RunRef; readonly entries: readonly JournalEntry[] };
+  /** Replaces the run's row in the list of runs. */
+  readonly summary?: RunSummary;
+}
+
+export interface Store {
+  readonly home: string;
+  commit(batch: CommitBatch): Promise<void>;
+
+  getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]>;
+  /** All facts, in key order. */
+  facts(): AsyncIterable<Fact>;
+
+  /** Stores bytes as they are (codec raw), or an encoded structured value (codec messagepack). */
+  putBytes(data: Uint8Array, codec: "raw" | "messagepack"): Promise<{ id: Cid; bytes: number }>;
+  /** Streams a file in; id is that of its bytes. */
+  putFile(path: string): Promise<{ id: Cid; bytes: number }>;
+  has(ids: readonly Cid[]): Promise<boolean[]>;
+  /** Undefined where the content is not here. */
+  locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]>;
+  /** The whole content, verified. @throws MfError CONTENT_MISSING, CONTENT_MISMATCH */
+  read(id: Cid): Promise<Uint8Array>;
+  /** The content in pieces, each verified before it is yielded. */
+  stream(id: Cid): AsyncIterable<Uint8Array>;
+
+  /** Newest first. */
+  runs(flow?: string): Promise<RunSummary[]>;
+  getRun(run: RunRef): Promise<RunSummary | undefined>;
+  /** In order; the hash chain is checked. */
+  journal(run: RunRef): AsyncIterable<JournalEntry>;
+
+  /** A directory for scratch segments and temporary files, swept when the store opens. */
+  readonly scratchDir: string;
+  stats(): Promise<{ bytes: number; freeBytes: number; segments: number }>;
+  close(): Promise<void>;
+}
+
+/** How a worker stores one output: the reference that goes into the fact, and inline bytes where it is small. */
+export interface StoredOutput {
+  readonly ref: ArtifactRef;
+  /** Present up to INLINE_BYTES_MAX; otherwise the content is in the batch's scratch segment. */
+  readonly data?: Uint8Array;
+}
