@@ -1,0 +1,87 @@
+/** The engine as the CLI (and later the daemon) sees it. */
+import type { FlowPackage } from "../code/flow-package.ts";
+import type { ErrorRecord } from "../model/errors.ts";
+import type { Cid, RunRef } from "../model/ids.ts";
+import type { RunState, TaskCounts } from "../model/journal.ts";
+
+export interface Engine {
+  /** Resolves once the run is durable in the store; then it goes on by itself. */
+  start(flowPackage: FlowPackage, request: RunRequest): Promise<RunHandle>;
+}
+
+export interface RunRequest {
+  readonly params: Readonly<Record<string, ParamValue>>;
+  readonly user: string;
+  /** Enters every task's seed. @default "0" */
+  readonly seed?: string;
+  /** @default TASKS_MAX_DEFAULT (10,000) for each step */
+  readonly maxTasks?: number;
+  /** Attempts at once. @default the machine's cores */
+  readonly maxWorkers?: number;
+  /** Look no fact up. */
+  readonly noCache?: boolean;
+}
+
+/** A parameter's value, encoded as a structured value. */
+export interface ParamValue {
+  readonly id: Cid;
+  readonly data: Uint8Array;
+  /** For people. */
+  readonly text: string;
+}
+
+export interface RunHandle {
+  readonly run: RunRef;
+  readonly finished: Promise<RunResult>;
+  /** Where the run stands now; cheap, for a live display. */
+  progress(): RunProgress;
+  /** Called on each event; returns the unsubscribe function. */
+  subscribe(listener: (event: RunEvent) => void): () => void;
+  /** Starts nothing more, signals running attempts, keeps what is done. `finished` then says `cancelled`. */
+  cancel(): void;
+}
+
+export interface RunResult {
+  readonly run: RunRef;
+  readonly state: RunState;
+  readonly durationMs: number;
+  readonly tasks: TaskCounts;
+  /** The tasks that failed for good, at most FAILURES_SHOWN_MAX. */
+  readonly failures: readonly TaskFailure[];
+}
+
+export interface TaskFailure {
+  readonly step: string;
+  readonly index: readonly number[];
+  readonly attempt: number;
+  readonly error: ErrorRecord;
+}
+
+export interface RunProgress {
+  readonly state: RunState;
+  readonly steps: readonly StepProgress[];
+  readonly elapsedMs: number;
+}
+
+export interface StepProgress {
+  readonly name: string;
+  readonly state: "waiting" | "running" | "succeeded" | "failed" | "cancelled" | "skipped";
+  /** Undefined while the number of tasks is not known yet. */
+  readonly total?: number;
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly reused: number;
+  /** From first start to last finish, ms. */
+  readonly wallMs: number;
+  /** Mean of the running attempts' ctx.progress fractions, if any was reported. */
+  readonly fraction?: number;
+  readonly note?: string;
+}
+
+export type RunEvent =
+  | { readonly t: "run-started"; readonly run: RunRef }
+  | { readonly t: "step-started"; readonly step: string; readonly total?: number }
+  | { readonly t: "step-finished"; readonly step: string; readonly progress: StepProgress }
+  | { readonly t: "attempt-failed"; readonly failure: TaskFailure; readonly retryInMs?: number }
+  | { readonly t: "run-finished"; readonly result: RunResult };
