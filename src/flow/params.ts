@@ -74,8 +74,8 @@ export const p = {
     return makeParam<Words[number]>({ kind: "one-of", help, initial, choices, read, wanted: `one of ${choices.join(", ")}` });
   },
   /**
-   * A file. It is stored when a run begins, so the run keeps its content. A default is relative to the flow file
-   * (or a path inside an installed package: 'vega-datasets/data/cars.json'); `-p name=path` is relative to where `mf` runs.
+   * A file. It is stored when a run begins, so the run keeps its content. A default is relative to the flow file;
+   * `-p name=path` is relative to where `mf` runs.
    * Validation yields the path; steps get a FileRef.
    */
   file(initial?: string, help?: string): Param<FileRef> {
