@@ -81,7 +81,7 @@ function compilerConfig(file: string, types: string): object {
       noEmit: true,
       strict: true,
       target: "es2023",
-      lib: ["es2023", "esnext.disposable", "es2024.promise", "dom"],
+      lib: ["es2023", "esnext.disposable", "es2024.promise"],
       module: "preserve",
       moduleResolution: "bundler",
       moduleDetection: "force",
