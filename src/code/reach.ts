@@ -64,9 +64,12 @@ export class ReachMap {
     for (let size = -1; size !== units.size; drain()) {
       size = units.size;
       const files = new Set([...units].map((index) => this.#module.units[index]?.origin));
-      for (const unit of this.#always) if (unit.layer === "user" || files.has(unit.origin)) visit(unit.index, "");
+      for (const unit of this.#always)
+        if (unit.layer === "user" || files.has(unit.origin)) visit(unit.index, "");
     }
-    const list = [...units].sort((a, b) => a - b).map((index) => defined(this.#module.units[index]));
+    const list = [...units]
+      .sort((a, b) => a - b)
+      .map((index) => defined(this.#module.units[index]));
     return { units: list, variables: new Set(first.keys()), handles: [...handles] };
   }
 
@@ -93,9 +96,16 @@ export class ReachMap {
   }
 
   #attach(unit: Unit, direct: readonly ReadonlySet<Variable>[]): void {
-    if (unit.isInert || unit.kind === "import" || unit.kind === "export" || this.#touchesFlow.has(unit.index)) return;
+    if (
+      unit.isInert ||
+      unit.kind === "import" ||
+      unit.kind === "export" ||
+      this.#touchesFlow.has(unit.index)
+    )
+      return;
     const changes = new Set(direct[unit.index]);
-    for (const index of callableFrom(this.#module, unit)) for (const variable of direct[index] ?? []) changes.add(variable);
+    for (const index of callableFrom(this.#module, unit))
+      for (const variable of direct[index] ?? []) changes.add(variable);
     if (unit.kind === "other") {
       for (const start of this.#module.mutations[unit.index]?.possible ?? []) {
         const variable = this.#module.names.get(start);

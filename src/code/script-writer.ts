@@ -56,7 +56,12 @@ export class ScriptWriter {
       else high = middle;
     }
     const found: TextEdit[] = [];
-    for (let edit = this.#edits[low]; edit !== undefined && edit.end <= end; edit = this.#edits[(low += 1)]) found.push(edit);
+    for (
+      let edit = this.#edits[low];
+      edit !== undefined && edit.end <= end;
+      edit = this.#edits[(low += 1)]
+    )
+      found.push(edit);
     return found;
   }
 
@@ -64,7 +69,11 @@ export class ScriptWriter {
     let from = start;
     for (const line of this.#module.bundle.text.slice(start, end).split(/(?<=\n)/)) {
       const place = this.#module.lines.placeOf(from);
-      const segments = this.#module.map.segmentsBetween(place.line, place.column, place.column + line.length);
+      const segments = this.#module.map.segmentsBetween(
+        place.line,
+        place.column,
+        place.column + line.length,
+      );
       const shift = this.#column - place.column;
       for (const [column, ...rest] of segments) this.#lines.at(-1)?.push([column + shift, ...rest]);
       this.write(line);

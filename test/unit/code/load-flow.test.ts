@@ -23,14 +23,47 @@ const FILES = {
   "deep.ts": `export const FACTOR = 2;\n`,
 };
 
-type Edit = readonly [what: string, file: keyof typeof FILES, from: string, to: string, changed: readonly string[]];
+type Edit = readonly [
+  what: string,
+  file: keyof typeof FILES,
+  from: string,
+  to: string,
+  changed: readonly string[],
+];
 const EDITS: readonly Edit[] = [
   ["a comment", "flow.ts", "const RATE", "// the rate\n/* more */ const RATE", []],
-  ["a comment inside a step", "flow.ts", "return { loss", "// here\n  return /* there */ { loss", []],
-  ["formatting", "flow.ts", "{ loss: xs.reduce((sum, x) => sum + scale(x) * RATE, 0) }", "{\n\n  loss:\n xs.reduce((sum,x)=>\n{ return sum + scale(x)*RATE }, 0) }".replace("{ return sum + scale(x)*RATE }", "sum+scale(x)*RATE"), []],
+  [
+    "a comment inside a step",
+    "flow.ts",
+    "return { loss",
+    "// here\n  return /* there */ { loss",
+    [],
+  ],
+  [
+    "formatting",
+    "flow.ts",
+    "{ loss: xs.reduce((sum, x) => sum + scale(x) * RATE, 0) }",
+    "{\n\n  loss:\n xs.reduce((sum,x)=>\n{ return sum + scale(x)*RATE }, 0) }".replace(
+      "{ return sum + scale(x)*RATE }",
+      "sum+scale(x)*RATE",
+    ),
+    [],
+  ],
   ["types", "flow.ts", "({ all }: { all: number[] })", "({ all }: { all: readonly number[] })", []],
-  ["an unused helper", "lib.ts", "export const other", "export const scale2 = (x: number) => x;\nexport const other", []],
-  ["the order of unrelated code", "flow.ts", `const RATE = 0.5;\nconst NAME = "x";`, `const NAME = "x";\nconst RATE = 0.5;`, []],
+  [
+    "an unused helper",
+    "lib.ts",
+    "export const other",
+    "export const scale2 = (x: number) => x;\nexport const other",
+    [],
+  ],
+  [
+    "the order of unrelated code",
+    "flow.ts",
+    `const RATE = 0.5;\nconst NAME = "x";`,
+    `const NAME = "x";\nconst RATE = 0.5;`,
+    [],
+  ],
   ["a module constant used by one step", "flow.ts", "RATE = 0.5", "RATE = 0.25", ["fit"]],
   ["a constant two imports away", "deep.ts", "FACTOR = 2", "FACTOR = 3", ["fit"]],
   ["the body of one step", "flow.ts", "/ all.length", "/ (all.length + 1)", ["mean"]],
@@ -42,7 +75,9 @@ test("an edit changes exactly the code ids of the steps that reach it", async (t
   const before = codeIds(await loadFiles(t, FILES));
   for (const [what, file, from, to, changed] of EDITS) {
     assert.ok(FILES[file].includes(from), what);
-    const after = codeIds(await loadFiles(t, { ...FILES, [file]: FILES[file].replace(from, () => to) }));
+    const after = codeIds(
+      await loadFiles(t, { ...FILES, [file]: FILES[file].replace(from, () => to) }),
+    );
     const differ = Object.keys(before).filter((step) => before[step] !== after[step]);
     assert.deepEqual(differ, changed, what);
   }
@@ -63,7 +98,10 @@ test("a small flow is loaded in well under a second and its steps run alone", as
 test("the catch handler is part of a step's identity and of its slice", async (t) => {
   const text = (value: number): string =>
     `import { flow } from "meshflow";\nconst SPARE = ${value};\nconst f = flow("c");\nf.step("s", {}, { catch: () => ({ v: SPARE }) }, () => ({ v: 1 }));\nexport default f;`;
-  const [one, two] = [await loadFiles(t, { "flow.ts": text(1) }), await loadFiles(t, { "flow.ts": text(2) })];
+  const [one, two] = [
+    await loadFiles(t, { "flow.ts": text(1) }),
+    await loadFiles(t, { "flow.ts": text(2) }),
+  ];
   assert.notEqual(codeIds(one)["s"], codeIds(two)["s"]);
 });
 
@@ -83,7 +121,9 @@ test("a step that reads a handle is refused", async (t) => {
 });
 
 test("helpers of meshflow itself may be used in a step", async (t) => {
-  const { package: flow } = await loadFiles(t, { "flow.ts": oneStep(`import { double } from "meshflow";`, "() => ({ v: double(4) })") });
+  const { package: flow } = await loadFiles(t, {
+    "flow.ts": oneStep(`import { double } from "meshflow";`, "() => ({ v: double(4) })"),
+  });
   assert.deepEqual(await runStep(flow, "s"), { v: 8 });
 });
 
@@ -94,7 +134,10 @@ test("bound and built-in functions are refused", async (t) => {
 });
 
 test("module-level failures name the user's lines", async (t) => {
-  const thrown = await failure(t, { "flow.ts": `import "./lib.ts";\nexport default 1;`, "lib.ts": `\nconst go = (): never => { throw new TypeError("bad day"); };\ngo();` });
+  const thrown = await failure(t, {
+    "flow.ts": `import "./lib.ts";\nexport default 1;`,
+    "lib.ts": `\nconst go = (): never => { throw new TypeError("bad day"); };\ngo();`,
+  });
   assert.equal(thrown.code, "FLOW_EVALUATION_FAILED");
   assert.match(String(thrown.details["reason"]), /TypeError: bad day \(lib\.ts:2:\d+\)/);
   const ended = await failure(t, { "flow.ts": `\nprocess.exit(3);` });
@@ -116,32 +159,68 @@ test("a file that is missing, broken, without a flow or with an unknown package 
 
 test("parameters are coerced by their schema, and wrong ones explained", async (t) => {
   const text = `import { flow, p } from "meshflow";\nexport default flow("pf", { n: p.number(1), on: p.flag(), name: p.string("5"), csv: p.file("data.csv"), pkg: p.file("pack/x.csv"), list: p.json([1]), must: p.number() });`;
-  const file = await writeFlow(t, { "flow.ts": text, "data.csv": "a", "node_modules/pack/x.csv": "b" });
-  const { params } = await load(file, { params: { n: "2.5", on: "true", name: "7", list: "[1,2]", must: ".5" } });
+  const file = await writeFlow(t, {
+    "flow.ts": text,
+    "data.csv": "a",
+    "node_modules/pack/x.csv": "b",
+  });
+  const { params } = await load(file, {
+    params: { n: "2.5", on: "true", name: "7", list: "[1,2]", must: ".5" },
+  });
   assert.deepEqual(
     Object.fromEntries(Object.entries(params).map(([name, item]) => [name, item.value])),
-    { n: 2.5, on: true, name: "7", csv: `${dirname(file)}/data.csv`, pkg: `${dirname(file)}/node_modules/pack/x.csv`, list: [1, 2], must: 0.5 },
+    {
+      n: 2.5,
+      on: true,
+      name: "7",
+      csv: `${dirname(file)}/data.csv`,
+      pkg: `${dirname(file)}/node_modules/pack/x.csv`,
+      list: [1, 2],
+      must: 0.5,
+    },
   );
   await assert.rejects(load(file), { code: "PARAM_MISSING" });
   await assert.rejects(load(file, { params: { must: "x" } }), { code: "PARAM_INVALID" });
-  await assert.rejects(load(file, { params: { must: "1", csv: "gone.csv" } }), { code: "PARAM_INVALID" });
-  await assert.rejects(load(file, { params: { mast: "1" } }), (error: MfError) => error.code === "PARAM_UNKNOWN" && String(error.details["hint"]).includes('"must"'));
+  await assert.rejects(load(file, { params: { must: "1", csv: "gone.csv" } }), {
+    code: "PARAM_INVALID",
+  });
+  await assert.rejects(
+    load(file, { params: { mast: "1" } }),
+    (error: MfError) =>
+      error.code === "PARAM_UNKNOWN" && String(error.details["hint"]).includes('"must"'),
+  );
   assert.deepEqual((await load(file, { validateParams: false })).params, {});
 });
 
 test("packages with native code stay outside and name themselves in the identity", async (t) => {
-  const text = oneStep(`import native from "native";\nimport { pure } from "pure";`, "() => ({ v: native.answer + pure })");
+  const text = oneStep(
+    `import native from "native";\nimport { pure } from "pure";`,
+    "() => ({ v: native.answer + pure })",
+  );
   const packages = (version: string): Record<string, string> => ({
     "flow.ts": text,
-    "package-lock.json": JSON.stringify({ packages: { "node_modules/native": { integrity: "sha512-abc" } } }),
-    "node_modules/native/package.json": JSON.stringify({ name: "native", version, main: "index.js", gypfile: true }),
+    "package-lock.json": JSON.stringify({
+      packages: { "node_modules/native": { integrity: "sha512-abc" } },
+    }),
+    "node_modules/native/package.json": JSON.stringify({
+      name: "native",
+      version,
+      main: "index.js",
+      gypfile: true,
+    }),
     "node_modules/native/index.js": "module.exports = { answer: 40 };",
-    "node_modules/pure/package.json": JSON.stringify({ name: "pure", version: "1.0.0", main: "index.js" }),
+    "node_modules/pure/package.json": JSON.stringify({
+      name: "pure",
+      version: "1.0.0",
+      main: "index.js",
+    }),
     "node_modules/pure/index.js": "exports.pure = 2;",
   });
   const { package: one } = await loadFiles(t, packages("1.0.0"));
   const code = one.steps["s"];
-  assert.deepEqual(code?.kind === "script" && code.externals, [{ name: "native", version: "1.0.0", integrity: "sha512-abc" }]);
+  assert.deepEqual(code?.kind === "script" && code.externals, [
+    { name: "native", version: "1.0.0", integrity: "sha512-abc" },
+  ]);
   const { package: two } = await loadFiles(t, packages("2.0.0"));
   assert.notEqual(code?.codeId, two.steps["s"]?.codeId);
   const file = await writeFlow(t, packages("1.0.0"));
@@ -164,7 +243,11 @@ function codeIds({ package: flow }: LoadedFlow): Record<string, string> {
   return Object.fromEntries(Object.entries(flow.steps).map(([step, code]) => [step, code.codeId]));
 }
 
-async function failure(t: TestContext, files: Record<string, string>, options = {}): Promise<MfError> {
+async function failure(
+  t: TestContext,
+  files: Record<string, string>,
+  options = {},
+): Promise<MfError> {
   try {
     await loadFiles(t, files, options);
   } catch (error) {
