@@ -74,19 +74,42 @@ function refuseHandles(
   });
 }
 
-/** A package's unit that depends on the user's code goes with the user's code; the bundler's helpers go with both. */
+/**
+ * A package's unit that depends on the user's code, or that such a unit changes, goes with the user's code. A statement of the
+ * user's that only sets up a package (`dayjs.extend(utc)`) goes with the package. The bundler's helpers go with both.
+ */
 function layers(reachMap: ReachMap, reach: Reach): { packageUnits: Unit[]; userUnits: Unit[] } {
-  const user = new Set(
-    reach.units.filter((unit) => unit.layer === "user").map((unit) => unit.index),
-  );
-  const isPackage = (unit: Unit): boolean =>
-    unit.layer === "package" && ![...reachMap.closure(unit)].some((index) => user.has(index));
-  const packageUnits = reach.units.filter((unit) => unit.layer === "package" && isPackage(unit));
-  const inPackages = new Set(packageUnits);
-  const helpers = reach.units.filter((unit) => unit.layer === "runtime");
+  const inReach = new Map(reach.units.map((unit) => [unit.index, unit]));
+  const users = new Map<number, number[]>();
+  const setsUpPackage = new Set<Unit>();
+  for (const unit of reach.units) {
+    for (const dependency of reachMap.dependenciesOf(unit)) {
+      const list = users.get(dependency);
+      if (list === undefined) users.set(dependency, [unit.index]);
+      else list.push(unit.index);
+      if (unit.kind === "other" && inReach.get(dependency)?.layer === "package")
+        setsUpPackage.add(unit);
+    }
+  }
+  const user = new Set<Unit>();
+  const queue = reach.units.filter((unit) => unit.layer === "user" && !setsUpPackage.has(unit));
+  for (let unit = queue.pop(); unit !== undefined; unit = queue.pop()) {
+    if (user.has(unit) || unit.layer === "runtime") continue;
+    user.add(unit);
+    const moved = unit.layer === "package" ? [...reachMap.changedBy(unit)] : [];
+    for (const index of [...(users.get(unit.index) ?? []), ...moved]) {
+      const next = inReach.get(index);
+      if (next !== undefined) queue.push(next);
+    }
+  }
+  const packageUnits = reach.units.filter((unit) => unit.layer !== "runtime" && !user.has(unit));
+  const isHelper = (unit: Unit): boolean => unit.layer === "runtime";
   return {
-    packageUnits: inPackages.size === 0 ? [] : [...helpers, ...packageUnits],
-    userUnits: reach.units.filter((unit) => !inPackages.has(unit)),
+    packageUnits:
+      packageUnits.length === 0
+        ? []
+        : reach.units.filter((unit) => isHelper(unit) || !user.has(unit)),
+    userUnits: reach.units.filter((unit) => isHelper(unit) || user.has(unit)),
   };
 }
 
@@ -132,7 +155,7 @@ function packagesScript(
   shared: readonly SharedName[],
   imports: ReadonlySet<Variable>,
 ): string {
-  const script = new ScriptWriter(module, module.edits);
+  const script = new ScriptWriter(module, module.edits, false);
   const waits = writeUnits(module, script, units, imports);
   script.write("return {");
   for (const { variable, key, isLive } of shared)
