@@ -36,7 +36,11 @@ export async function bundleFlow(file: string): Promise<FlowBundle> {
   };
 }
 
-async function build(file: string, directory: string, externals: Map<string, InstalledPackage>): Promise<esbuild.BuildResult> {
+async function build(
+  file: string,
+  directory: string,
+  externals: Map<string, InstalledPackage>,
+): Promise<esbuild.BuildResult> {
   try {
     return await esbuild.build({
       entryPoints: [file],
@@ -54,7 +58,9 @@ async function build(file: string, directory: string, externals: Map<string, Ins
       sourcesContent: false,
       logLevel: "silent",
       // The user's tsconfig may hold options of another tool's build; only what decides the meaning of syntax is ours to fix.
-      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false, useDefineForClassFields: true } },
+      tsconfigRaw: {
+        compilerOptions: { verbatimModuleSyntax: false, useDefineForClassFields: true },
+      },
       plugins: [outsidePlugin(directory, externals)],
     });
   } catch (error) {
@@ -62,7 +68,10 @@ async function build(file: string, directory: string, externals: Map<string, Ins
   }
 }
 
-function outsidePlugin(directory: string, externals: Map<string, InstalledPackage>): esbuild.Plugin {
+function outsidePlugin(
+  directory: string,
+  externals: Map<string, InstalledPackage>,
+): esbuild.Plugin {
   const found = new Map<string, InstalledPackage | undefined>();
   const look = (name: string, from: string): InstalledPackage | undefined => {
     const key = `${from}\0${name}`;
@@ -72,9 +81,13 @@ function outsidePlugin(directory: string, externals: Map<string, InstalledPackag
   return {
     name: "outside",
     setup(builder) {
-      builder.onResolve({ filter: /^meshflow(\/|$)/ }, (args) => ({ path: args.path, external: true }));
+      builder.onResolve({ filter: /^meshflow(\/|$)/ }, (args) => ({
+        path: args.path,
+        external: true,
+      }));
       builder.onResolve({ filter: /^[^./]/ }, (args) => {
-        if (args.kind === "entry-point" || args.path.startsWith("node:") || isAbsolute(args.path)) return undefined;
+        if (args.kind === "entry-point" || args.path.startsWith("node:") || isAbsolute(args.path))
+          return undefined;
         const name = packageNameOf(args.path);
         const here = look(name, args.resolveDir);
         if (here === undefined || !here.isNative) return undefined;
@@ -96,12 +109,20 @@ function pick(output: esbuild.BuildResult, ending: string): string {
 
 function buildError(error: unknown, file: string, directory: string): MfError {
   const first = (error as Partial<esbuild.BuildFailure>).errors?.[0];
-  if (first === undefined) return new MfError("FLOW_BUILD_FAILED", { file, reason: String(error) }, { cause: error });
+  if (first === undefined)
+    return new MfError("FLOW_BUILD_FAILED", { file, reason: String(error) }, { cause: error });
   const missing = /^Could not resolve "([^"./][^"]*)"/.exec(first.text)?.[1];
   if (missing !== undefined && !isAbsolute(missing)) {
     const importer = first.location === null ? file : join(directory, first.location.file);
-    return new MfError("PACKAGE_UNRESOLVED", { package: packageNameOf(missing), file: importer }, { cause: error });
+    return new MfError(
+      "PACKAGE_UNRESOLVED",
+      { package: packageNameOf(missing), file: importer },
+      { cause: error },
+    );
   }
-  const at = first.location === null ? "" : `${first.location.file}:${first.location.line}:${first.location.column + 1}: `;
+  const at =
+    first.location === null
+      ? ""
+      : `${first.location.file}:${first.location.line}:${first.location.column + 1}: `;
   return new MfError("FLOW_BUILD_FAILED", { file, reason: at + first.text }, { cause: error });
 }

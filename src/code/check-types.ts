@@ -35,8 +35,12 @@ const MESHFLOW_TYPES = fileURLToPath(new URL("../index.d.ts", import.meta.url));
 export async function checkTypes(file: string, options: CheckOptions = {}): Promise<TypeProblem[]> {
   const flowFile = resolve(file);
   const types = options.meshflowTypes ?? MESHFLOW_TYPES;
-  const verdict = options.cacheDir === undefined ? undefined : join(options.cacheDir, `types-${await inputsHash(flowFile, types)}.json`);
-  if (verdict !== undefined && existsSync(verdict)) return JSON.parse(await readFile(verdict, "utf8")) as TypeProblem[];
+  const verdict =
+    options.cacheDir === undefined
+      ? undefined
+      : join(options.cacheDir, `types-${await inputsHash(flowFile, types)}.json`);
+  if (verdict !== undefined && existsSync(verdict))
+    return JSON.parse(await readFile(verdict, "utf8")) as TypeProblem[];
   const problems = await runCompiler(flowFile, types, options.signal);
   if (verdict !== undefined) {
     await mkdir(dirname(verdict), { recursive: true });
@@ -51,22 +55,43 @@ export async function checkTypes(file: string, options: CheckOptions = {}): Prom
 async function inputsHash(file: string, types: string): Promise<string> {
   const bundle = await bundleFlow(file);
   const hash = createHash("sha256");
-  const paths = [types, ...bundle.inputs.map((input) => join(bundle.directory, input)).sort(), createRequire(import.meta.url).resolve("typescript/package.json")];
+  const paths = [
+    types,
+    ...bundle.inputs.map((input) => join(bundle.directory, input)).sort(),
+    createRequire(import.meta.url).resolve("typescript/package.json"),
+  ];
   for (const path of [...paths, file]) {
-    if (existsSync(path)) hash.update(path).update("\0").update(await readFile(path)).update("\0");
+    if (existsSync(path))
+      hash
+        .update(path)
+        .update("\0")
+        .update(await readFile(path))
+        .update("\0");
   }
-  for (const external of bundle.externals.values()) hash.update(`${external.name}@${external.version}`);
+  for (const external of bundle.externals.values())
+    hash.update(`${external.name}@${external.version}`);
   return hash.digest("hex");
 }
 
-async function runCompiler(file: string, types: string, signal: AbortSignal | undefined): Promise<TypeProblem[]> {
+async function runCompiler(
+  file: string,
+  types: string,
+  signal: AbortSignal | undefined,
+): Promise<TypeProblem[]> {
   const directory = await mkdtemp(join(tmpdir(), "mf-check-"));
   try {
     const config = join(directory, "tsconfig.json");
     await writeFile(config, JSON.stringify(compilerConfig(file, types)));
-    const { output, code } = await runTsc(["-p", config, "--pretty", "false"], dirname(file), signal);
+    const { output, code } = await runTsc(
+      ["-p", config, "--pretty", "false"],
+      dirname(file),
+      signal,
+    );
     const problems = parseProblems(output, dirname(file));
-    if (problems.length === 0 && code !== 0) throw new MfError("INTERNAL", { message: `the type checker ended with ${String(code)}: ${output.trim()}` });
+    if (problems.length === 0 && code !== 0)
+      throw new MfError("INTERNAL", {
+        message: `the type checker ended with ${String(code)}: ${output.trim()}`,
+      });
     return problems;
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -81,7 +106,7 @@ function compilerConfig(file: string, types: string): object {
       noEmit: true,
       strict: true,
       target: "es2023",
-      lib: ["es2023", "esnext.disposable", "es2024.promise", "dom"],
+      lib: ["es2023", "esnext.disposable", "es2024.promise"],
       module: "preserve",
       moduleResolution: "bundler",
       moduleDetection: "force",
@@ -92,12 +117,19 @@ function compilerConfig(file: string, types: string): object {
       jsx: "react-jsx",
       types: ["node"],
       typeRoots: [dirname(nodeTypes)],
-      paths: { meshflow: [types], "meshflow/testing": [join(dirname(types), "testing", "index.d.ts")] },
+      paths: {
+        meshflow: [types],
+        "meshflow/testing": [join(dirname(types), "testing", "index.d.ts")],
+      },
     },
   };
 }
 
-function runTsc(args: readonly string[], cwd: string, signal: AbortSignal | undefined): Promise<{ output: string; code: number | null }> {
+function runTsc(
+  args: readonly string[],
+  cwd: string,
+  signal: AbortSignal | undefined,
+): Promise<{ output: string; code: number | null }> {
   const manifest = createRequire(import.meta.url).resolve("typescript/package.json");
   return new Promise((done, reject) => {
     const compiler = spawn(process.execPath, [join(dirname(manifest), "bin", "tsc"), ...args], {
@@ -106,8 +138,11 @@ function runTsc(args: readonly string[], cwd: string, signal: AbortSignal | unde
       ...(signal === undefined ? {} : { signal }),
     });
     let output = "";
-    for (const stream of [compiler.stdout, compiler.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-    compiler.on("error", (error) => reject(signal?.aborted === true ? new MfError("INTERRUPTED") : error));
+    for (const stream of [compiler.stdout, compiler.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    compiler.on("error", (error) =>
+      reject(signal?.aborted === true ? new MfError("INTERRUPTED") : error),
+    );
     compiler.on("close", (code) => done({ output, code }));
   });
 }
@@ -121,9 +156,21 @@ export function parseProblems(output: string, cwd: string): TypeProblem[] {
     const last = problems.at(-1);
     if (placed !== null) {
       const [, file = "", row = "1", column = "1", code = "", message = ""] = placed;
-      problems.push({ file: resolve(cwd, file), line: Number(row), column: Number(column), code, message });
+      problems.push({
+        file: resolve(cwd, file),
+        line: Number(row),
+        column: Number(column),
+        code,
+        message,
+      });
     } else if (placeless !== null) {
-      problems.push({ file: "", line: 1, column: 1, code: placeless[1] ?? "", message: placeless[2] ?? "" });
+      problems.push({
+        file: "",
+        line: 1,
+        column: 1,
+        code: placeless[1] ?? "",
+        message: placeless[2] ?? "",
+      });
     } else if (last !== undefined && /^\s+\S/.test(line)) {
       problems[problems.length - 1] = { ...last, message: `${last.message}\n${line}` };
     }

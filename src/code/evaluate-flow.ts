@@ -29,11 +29,19 @@ export interface EvaluatedFlow {
   readonly graph: FlowGraph;
   readonly params: Readonly<Record<string, ParamValue>>;
   /** Step -> offsets of its functions in the bundle; undefined where a function is not in the bundle. */
-  readonly functions: Readonly<Record<string, { readonly fn?: number; readonly catch?: number; readonly hasCatch: boolean }>>;
+  readonly functions: Readonly<
+    Record<string, { readonly fn?: number; readonly catch?: number; readonly hasCatch: boolean }>
+  >;
 }
 
-export async function evaluateFlow(module: FlowModule, options: EvaluateOptions): Promise<EvaluatedFlow> {
-  const edited = new EditedText(module.bundle.text, [...module.edits, ...importEdits(module, options.meshflowUrl)]);
+export async function evaluateFlow(
+  module: FlowModule,
+  options: EvaluateOptions,
+): Promise<EvaluatedFlow> {
+  const edited = new EditedText(module.bundle.text, [
+    ...module.edits,
+    ...importEdits(module, options.meshflowUrl),
+  ]);
   const parent = options.cacheDir ?? tmpdir();
   await mkdir(parent, { recursive: true });
   const directory = await mkdtemp(join(parent, "mf-flow-"));
@@ -42,10 +50,21 @@ export async function evaluateFlow(module: FlowModule, options: EvaluateOptions)
     await writeFile(file, edited.text);
     const bundleUrl = pathToFileURL(file).href;
     const { params, meshflowUrl, codecUrl } = options;
-    const request = { bundleUrl, flowFile: module.bundle.file, cwd: process.cwd(), meshflowUrl, codecUrl, ...(params === undefined ? {} : { params }) };
+    const request = {
+      bundleUrl,
+      flowFile: module.bundle.file,
+      cwd: process.cwd(),
+      meshflowUrl,
+      codecUrl,
+      ...(params === undefined ? {} : { params }),
+    };
     const answer = await ask(request, module.bundle.file, options);
     if (answer.kind !== "done") throw refusal(answer, { module, edited, bundleUrl });
-    return { graph: answer.graph, params: answer.params, functions: offsets(answer.places, edited, bundleUrl) };
+    return {
+      graph: answer.graph,
+      params: answer.params,
+      functions: offsets(answer.places, edited, bundleUrl),
+    };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -62,14 +81,26 @@ function importEdits(module: FlowModule, meshflowUrl: string): TextEdit[] {
     if (source === undefined || name === undefined) continue;
     const isOurs = name === "meshflow" || name.startsWith("meshflow/");
     if (!isOurs && !bundle.externals.has(name)) continue;
-    edits.push({ start: source.start, end: source.end, text: JSON.stringify(require.file(bundle.file).resolve(name)) });
+    edits.push({
+      start: source.start,
+      end: source.end,
+      text: JSON.stringify(require.file(bundle.file).resolve(name)),
+    });
   }
   return edits;
 }
 
-async function ask(request: EvaluationRequest, file: string, options: EvaluateOptions): Promise<EvaluationAnswer> {
+async function ask(
+  request: EvaluationRequest,
+  file: string,
+  options: EvaluateOptions,
+): Promise<EvaluationAnswer> {
   if (options.signal?.aborted === true) throw new MfError("INTERRUPTED");
-  const worker = new Worker(new URL("./evaluator-thread.js", import.meta.url), { workerData: request, stdout: true, stderr: true });
+  const worker = new Worker(new URL("./evaluator-thread.js", import.meta.url), {
+    workerData: request,
+    stdout: true,
+    stderr: true,
+  });
   // Standard output belongs to the command that evaluates the flow.
   worker.stdout.pipe(process.stderr, { end: false });
   worker.stderr.pipe(process.stderr, { end: false });
@@ -88,15 +119,24 @@ async function ask(request: EvaluationRequest, file: string, options: EvaluateOp
   });
   const ended = (async (): Promise<EvaluationAnswer> => {
     const [code] = (await once(worker, "exit", { signal: stop.signal })) as [number];
-    const reason = code === 0 || code === 13 ? "it waits at module level for something that never happens" : `its thread ended (${code})`;
+    const reason =
+      code === 0 || code === 13
+        ? "it waits at module level for something that never happens"
+        : `its thread ended (${code})`;
     throw new MfError("FLOW_EVALUATION_FAILED", { file, reason });
   })();
-  const answered = once(worker, "message", { signal: stop.signal }).then(([message]) => message as EvaluationAnswer);
+  const answered = once(worker, "message", { signal: stop.signal }).then(
+    ([message]) => message as EvaluationAnswer,
+  );
   try {
     return await Promise.race([answered, ended, limit]);
   } catch (error) {
     if (isMfError(error)) throw error;
-    throw new MfError("FLOW_EVALUATION_FAILED", { file, reason: error instanceof Error ? error.message : String(error) }, { cause: error });
+    throw new MfError(
+      "FLOW_EVALUATION_FAILED",
+      { file, reason: error instanceof Error ? error.message : String(error) },
+      { cause: error },
+    );
   } finally {
     for (const pending of [answered, ended, limit]) pending.catch(() => undefined);
     stop.abort();
@@ -110,7 +150,10 @@ interface EvaluationContext {
   readonly bundleUrl: string;
 }
 
-function refusal(answer: Exclude<EvaluationAnswer, { kind: "done" }>, context: EvaluationContext): MfError {
+function refusal(
+  answer: Exclude<EvaluationAnswer, { kind: "done" }>,
+  context: EvaluationContext,
+): MfError {
   const { file } = context.module.bundle;
   if (answer.kind === "not-a-flow") return new MfError("FLOW_NOT_EXPORTED", { file });
   if (answer.kind === "refused") {
@@ -119,8 +162,12 @@ function refusal(answer: Exclude<EvaluationAnswer, { kind: "done" }>, context: E
   }
   const frames = userFrames(answer.stack, context);
   const [at] = frames;
-  const error = new MfError("FLOW_EVALUATION_FAILED", { file, reason: at === undefined ? answer.message : `${answer.message} (${at})`, frames });
-  error.stack = [`${answer.message}`, ...frames.map((frame) => `    at ${frame}`)].join("\n");
+  const error = new MfError("FLOW_EVALUATION_FAILED", {
+    file,
+    reason: at === undefined ? answer.message : `${answer.message} (${at})`,
+    frames,
+  });
+  error.stack = [answer.message, ...frames.map((frame) => `    at ${frame}`)].join("\n");
   return error;
 }
 
@@ -138,13 +185,25 @@ function userFrames(stack: string, { module, edited, bundleUrl }: EvaluationCont
   return [...files.filter((frame) => !isPackage(frame)), ...files.filter(isPackage)];
 }
 
-function offsets(places: Readonly<Record<string, StepPlaces>>, edited: EditedText, bundleUrl: string): EvaluatedFlow["functions"] {
-  const offset = (place: StepPlaces["fn"]): number | undefined => (place?.url === bundleUrl ? edited.sourceOffset(place.line, place.column) : undefined);
+function offsets(
+  places: Readonly<Record<string, StepPlaces>>,
+  edited: EditedText,
+  bundleUrl: string,
+): EvaluatedFlow["functions"] {
+  const offset = (place: StepPlaces["fn"]): number | undefined =>
+    place?.url === bundleUrl ? edited.sourceOffset(place.line, place.column) : undefined;
   return Object.fromEntries(
     Object.entries(places).map(([step, item]) => {
       const fn = offset(item.fn);
       const handler = offset(item.catch);
-      return [step, { hasCatch: item.hasCatch, ...(fn === undefined ? {} : { fn }), ...(handler === undefined ? {} : { catch: handler }) }];
+      return [
+        step,
+        {
+          hasCatch: item.hasCatch,
+          ...(fn === undefined ? {} : { fn }),
+          ...(handler === undefined ? {} : { catch: handler }),
+        },
+      ];
     }),
   );
 }

@@ -21,7 +21,10 @@ type SliceScript = (scope: unknown, require: SliceRequire) => StepInstance | Pro
 
 export function compileStep(code: ScriptCode, meshflowUrl: string = MESHFLOW_URL): CompiledStep {
   const require = createSliceRequire(code.resolveFrom, meshflowUrl);
-  const packages = code.packages === undefined ? undefined : compile<PackagesScript>(code.packages, `${sliceName(code)}.packages`);
+  const packages =
+    code.packages === undefined
+      ? undefined
+      : compile<PackagesScript>(code.packages, `${sliceName(code)}.packages`);
   const slice = compile<SliceScript>(code.slice, sliceName(code));
   let scope: Promise<unknown> | undefined;
   let instance: Promise<StepInstance> | undefined;
@@ -45,10 +48,16 @@ export function mapSliceStack(code: ScriptCode, stack: string): string {
   const map = new SourceMap(code.sourceMap);
   return stack
     .split(`${name}:`)
-    .map((part, index) => (index === 0 ? part : part.replace(/^(\d+):(\d+)/, (place: string, line: string, column: string) => {
-      const found = map.find(Number(line) - 1, Number(column) - 1);
-      return found === undefined ? `${name}:${place}` : `${found.file}:${found.line}:${found.column}`;
-    })))
+    .map((part, index) =>
+      index === 0
+        ? part
+        : part.replace(/^(\d+):(\d+)/, (place: string, line: string, column: string) => {
+            const found = map.find(Number(line) - 1, Number(column) - 1);
+            return found === undefined
+              ? `${name}:${place}`
+              : `${found.file}:${found.line}:${found.column}`;
+          }),
+    )
     .join("");
 }
 
@@ -57,11 +66,17 @@ export function sliceName(code: ScriptCode): string {
   return `slice-${code.codeId.slice(0, 16)}.js`;
 }
 
-async function evaluatePackages(script: PackagesScript | undefined, require: SliceRequire): Promise<unknown> {
+async function evaluatePackages(
+  script: PackagesScript | undefined,
+  require: SliceRequire,
+): Promise<unknown> {
   return script === undefined ? {} : await script(require);
 }
 
 function compile<T>(text: string, filename: string): T {
-  const script = new vm.Script(text, { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+  const script = new vm.Script(text, {
+    filename,
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
   return script.runInThisContext() as T;
 }

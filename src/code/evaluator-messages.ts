@@ -23,7 +23,12 @@ export interface StepPlaces {
 }
 
 export type EvaluationAnswer =
-  | { readonly kind: "done"; readonly graph: FlowGraph; readonly places: Readonly<Record<string, StepPlaces>>; readonly params: Readonly<Record<string, ParamValue>> }
+  | {
+      readonly kind: "done";
+      readonly graph: FlowGraph;
+      readonly places: Readonly<Record<string, StepPlaces>>;
+      readonly params: Readonly<Record<string, ParamValue>>;
+    }
   | { readonly kind: "not-a-flow" }
   /** The flow file's own code threw. */
   | { readonly kind: "threw"; readonly message: string; readonly stack: string }

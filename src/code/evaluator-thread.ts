@@ -27,7 +27,11 @@ function answer(message: EvaluationAnswer): void {
 function refuse(error: unknown): void {
   if (isMfError(error)) return answer({ kind: "refused", error: toErrorRecord(error) });
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  answer({ kind: "threw", message, stack: (error instanceof Error ? error.stack : undefined) ?? message });
+  answer({
+    kind: "threw",
+    message,
+    stack: (error instanceof Error ? error.stack : undefined) ?? message,
+  });
 }
 
 /** A flow file that ends the process is told from one that fails, and shows where. */
@@ -42,7 +46,11 @@ function guardExit(): void {
 async function evaluate(): Promise<void> {
   guardExit();
   process.on("uncaughtException", refuse);
-  Reflect.set(globalThis, "require", createSliceRequire(dirname(request.flowFile), request.meshflowUrl));
+  Reflect.set(
+    globalThis,
+    "require",
+    createSliceRequire(dirname(request.flowFile), request.meshflowUrl),
+  );
   const loaded = (await import(request.bundleUrl)) as { default?: object };
   const definition = definitionOf(loaded.default);
   if (definition === undefined) return answer({ kind: "not-a-flow" });
@@ -51,12 +59,19 @@ async function evaluate(): Promise<void> {
   const params =
     request.params === undefined
       ? {}
-      : await paramValues({ graph, schemas: definition.schemas, texts: request.params, flowFile: request.flowFile, cwd: request.cwd });
+      : await paramValues({
+          graph,
+          schemas: definition.schemas,
+          texts: request.params,
+          flowFile: request.flowFile,
+          cwd: request.cwd,
+        });
   answer({ kind: "done", graph, places: placesOf(definition), params });
 }
 
 function definitionOf(value: unknown): FlowDefinition | undefined {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
+  if ((typeof value !== "object" && typeof value !== "function") || value === null)
+    return undefined;
   return Reflect.get(value, Symbol.for("meshflow.flow")) as FlowDefinition | undefined;
 }
 
@@ -68,7 +83,14 @@ function placesOf(definition: FlowDefinition): Record<string, StepPlaces> {
       const fn = places[2 * index];
       const handler = places[2 * index + 1];
       const hasCatch = item.catch !== undefined;
-      return [step, { ...(fn === undefined ? {} : { fn }), ...(handler === undefined ? {} : { catch: handler }), hasCatch }];
+      return [
+        step,
+        {
+          ...(fn === undefined ? {} : { fn }),
+          ...(handler === undefined ? {} : { catch: handler }),
+          hasCatch,
+        },
+      ];
     }),
   );
 }

@@ -1,6 +1,12 @@
 /** The parsed bundle: its units, who uses and who changes which module-level name, and the texts that must be rewritten to run outside a module. */
 import { parse, type Comment } from "acorn";
-import { analyze, type Reference, type Scope, type ScopeManager, type Variable } from "eslint-scope";
+import {
+  analyze,
+  type Reference,
+  type Scope,
+  type ScopeManager,
+  type Variable,
+} from "eslint-scope";
 import type { FlowBundle } from "./bundle-flow.ts";
 import { mutationsOf, type Mutations } from "./mutations.ts";
 import { cutUnits, wrapperKey, type OriginMark, type Unit } from "./module-units.ts";
@@ -46,8 +52,16 @@ export interface FlowModule {
 
 export function parseFlowModule(bundle: FlowBundle): FlowModule {
   const comments: Comment[] = [];
-  const ast = parse(bundle.text, { ecmaVersion: "latest", sourceType: "module", ranges: true, onComment: comments }) as unknown as SyntaxNode;
-  const manager: ScopeManager = analyze(ast as unknown as Parameters<typeof analyze>[0], { ecmaVersion: 2022, sourceType: "module" });
+  const ast = parse(bundle.text, {
+    ecmaVersion: "latest",
+    sourceType: "module",
+    ranges: true,
+    onComment: comments,
+  }) as unknown as SyntaxNode;
+  const manager: ScopeManager = analyze(ast as unknown as Parameters<typeof analyze>[0], {
+    ecmaVersion: 2022,
+    sourceType: "module",
+  });
   const moduleScope = manager.scopes.find((scope) => scope.type === "module") ?? manager.scopes[0];
   if (moduleScope === undefined) throw new Error("a bundle has a module scope");
   const units = cutUnits(children(ast, "body"), originMarks(bundle, comments));
@@ -82,7 +96,12 @@ export function parseFlowModule(bundle: FlowBundle): FlowModule {
 function originMarks(bundle: FlowBundle, comments: readonly Comment[]): OriginMark[] {
   const files = new Set(bundle.inputs);
   return comments
-    .filter((item) => item.type === "Line" && bundle.text[item.start - 1] === "\n" && files.has(item.value.trim()))
+    .filter(
+      (item) =>
+        item.type === "Line" &&
+        (item.start === 0 || bundle.text[item.start - 1] === "\n") &&
+        files.has(item.value.trim()),
+    )
     .map((item) => ({ at: item.start, file: item.value.trim() }));
 }
 
@@ -107,36 +126,56 @@ interface SyntaxFacts {
   readonly edits: readonly TextEdit[];
 }
 
-function collectFacts(bundle: FlowBundle, ast: SyntaxNode, unitAt: (offset: number) => Unit | undefined, free: readonly Reference[]): SyntaxFacts {
+function collectFacts(
+  bundle: FlowBundle,
+  ast: SyntaxNode,
+  unitAt: (offset: number) => Unit | undefined,
+  free: readonly Reference[],
+): SyntaxFacts {
   const functions: FunctionPlace[] = [];
   const shorthands = new Set<number>();
   const flowMembers = new Set<number>();
   const edits: TextEdit[] = [];
-  const fileOf = (offset: number): string => `require.file(${JSON.stringify(unitAt(offset)?.origin ?? bundle.inputs.at(-1) ?? "")})`;
+  const fileOf = (offset: number): string =>
+    `require.file(${JSON.stringify(unitAt(offset)?.origin ?? bundle.inputs.at(-1) ?? "")})`;
   walk(ast, (node, parent) => {
     if (isFunction(node)) functions.push({ node, parent });
-    if (node.type === "Property" && node["shorthand"] === true) shorthands.add(child(node, "value")?.start ?? -1);
-    if (node.type === "MemberExpression" && nameOf(child(node, "property")) === "flow") flowMembers.add(node.start);
-    if (node.type === "MetaProperty" && nameOf(child(node, "meta")) === "import") edits.push({ start: node.start, end: node.end, text: fileOf(node.start) });
-    if (node.type === "ImportExpression") edits.push({ start: node.start, end: node.start + "import".length, text: "require.load" });
+    if (node.type === "Property" && node["shorthand"] === true)
+      shorthands.add(child(node, "value")?.start ?? -1);
+    if (node.type === "MemberExpression" && nameOf(child(node, "property")) === "flow")
+      flowMembers.add(node.start);
+    if (node.type === "MetaProperty" && nameOf(child(node, "meta")) === "import")
+      edits.push({ start: node.start, end: node.end, text: fileOf(node.start) });
+    if (node.type === "ImportExpression")
+      edits.push({ start: node.start, end: node.start + "import".length, text: "require.load" });
     const key = wrapperKey(node);
     // Where a package is installed is no part of what it is.
     if (key !== undefined && typeof key["value"] === "string") {
-      edits.push({ start: key.start, end: key.end, text: JSON.stringify(key["value"].split("node_modules/").at(-1)) });
+      edits.push({
+        start: key.start,
+        end: key.end,
+        text: JSON.stringify(key["value"].split("node_modules/").at(-1)),
+      });
     }
     return true;
   });
   for (const { identifier } of free) {
     const { name, range } = identifier as unknown as { name: string; range: [number, number] };
     const property = name === "__dirname" ? "dirname" : "filename";
-    edits.push({ start: range[0], end: range[1], text: `${shorthands.has(range[0]) ? `${name}: ` : ""}${fileOf(range[0])}.${property}` });
+    edits.push({
+      start: range[0],
+      end: range[1],
+      text: `${shorthands.has(range[0]) ? `${name}: ` : ""}${fileOf(range[0])}.${property}`,
+    });
   }
   return { functions, shorthands, flowMembers, edits: edits.sort((a, b) => a.start - b.start) };
 }
 
 function freeNames(manager: ScopeManager): readonly Reference[] {
   const through = manager.scopes[0]?.through ?? [];
-  return through.filter((item) => ["__dirname", "__filename"].includes((item.identifier as { name?: string }).name ?? ""));
+  return through.filter((item) =>
+    ["__dirname", "__filename"].includes((item.identifier as { name?: string }).name ?? ""),
+  );
 }
 
 interface NameLinks {
@@ -145,7 +184,11 @@ interface NameLinks {
   readonly declared: ReadonlyMap<Variable, ReadonlySet<number>>;
 }
 
-function linkNames(scope: Scope, units: readonly Unit[], unitAt: (offset: number) => Unit | undefined): NameLinks {
+function linkNames(
+  scope: Scope,
+  units: readonly Unit[],
+  unitAt: (offset: number) => Unit | undefined,
+): NameLinks {
   const names = new Map<number, Variable>();
   const uses = units.map(() => new Set<Variable>());
   const declared = new Map<Variable, Set<number>>();
@@ -177,21 +220,31 @@ function importBindings(scope: Scope): Map<Variable, ImportBinding> {
       if (definition.type !== "ImportBinding") continue;
       const specifier = definition.node as unknown as SyntaxNode;
       const source = nameOf(child(definition.parent as unknown as SyntaxNode, "source")) ?? "";
-      if (specifier.type === "ImportNamespaceSpecifier") bindings.set(variable, { source, imported: "*" });
-      else if (specifier.type === "ImportDefaultSpecifier") bindings.set(variable, { source, imported: "default" });
-      else bindings.set(variable, { source, imported: nameOf(child(specifier, "imported")) ?? variable.name });
+      if (specifier.type === "ImportNamespaceSpecifier")
+        bindings.set(variable, { source, imported: "*" });
+      else if (specifier.type === "ImportDefaultSpecifier")
+        bindings.set(variable, { source, imported: "default" });
+      else
+        bindings.set(variable, {
+          source,
+          imported: nameOf(child(specifier, "imported")) ?? variable.name,
+        });
     }
   }
   return bindings;
 }
 
-function flowUses(imports: ReadonlyMap<Variable, ImportBinding>, members: ReadonlySet<number>): Set<number> {
+function flowUses(
+  imports: ReadonlyMap<Variable, ImportBinding>,
+  members: ReadonlySet<number>,
+): Set<number> {
   const found = new Set<number>();
   for (const [variable, { source, imported }] of imports) {
     if (source !== "meshflow") continue;
     for (const reference of variable.references) {
       const start = startOf(reference.identifier);
-      if (imported === "flow" || (["*", "default"].includes(imported) && members.has(start))) found.add(start);
+      if (imported === "flow" || (["*", "default"].includes(imported) && members.has(start)))
+        found.add(start);
     }
   }
   return found;

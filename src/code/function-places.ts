@@ -19,7 +19,9 @@ interface LocationValue {
 const SHELF = "meshflow.functions";
 
 /** One answer for each function; undefined for bound and built-in functions. */
-export function functionPlaces(functions: readonly unknown[]): (FunctionPlaceInScript | undefined)[] {
+export function functionPlaces(
+  functions: readonly unknown[],
+): (FunctionPlaceInScript | undefined)[] {
   const session = new Session();
   const urls = new Map<string, string>();
   session.connect();
@@ -30,7 +32,11 @@ export function functionPlaces(functions: readonly unknown[]): (FunctionPlaceInS
     return functions.map((_, index) => {
       const location = locationOf(session, index);
       if (location === undefined) return undefined;
-      return { url: urls.get(location.scriptId) ?? "", line: location.lineNumber, column: location.columnNumber };
+      return {
+        url: urls.get(location.scriptId) ?? "",
+        line: location.lineNumber,
+        column: location.columnNumber,
+      };
     });
   } finally {
     Reflect.deleteProperty(globalThis, SHELF);
@@ -41,14 +47,24 @@ export function functionPlaces(functions: readonly unknown[]): (FunctionPlaceInS
 /** Calls back before `post` returns: the session talks to its own thread. */
 function locationOf(session: Session, index: number): LocationValue | undefined {
   let location: LocationValue | undefined;
-  session.post("Runtime.evaluate", { expression: `globalThis[${JSON.stringify(SHELF)}][${index}]` }, (error, answer) => {
-    const objectId = error === null ? answer.result.objectId : undefined;
-    if (objectId === undefined) return;
-    session.post("Runtime.getProperties", { objectId, ownProperties: true }, (problem, properties) => {
-      if (problem !== null) return;
-      const found = properties.internalProperties?.find((item) => item.name === "[[FunctionLocation]]");
-      location = found?.value?.value as LocationValue | undefined;
-    });
-  });
+  session.post(
+    "Runtime.evaluate",
+    { expression: `globalThis[${JSON.stringify(SHELF)}][${index}]` },
+    (error, answer) => {
+      const objectId = error === null ? answer.result.objectId : undefined;
+      if (objectId === undefined) return;
+      session.post(
+        "Runtime.getProperties",
+        { objectId, ownProperties: true },
+        (problem, properties) => {
+          if (problem !== null) return;
+          const found = properties.internalProperties?.find(
+            (item) => item.name === "[[FunctionLocation]]",
+          );
+          location = found?.value?.value as LocationValue | undefined;
+        },
+      );
+    },
+  );
   return location;
 }

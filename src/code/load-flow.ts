@@ -54,21 +54,40 @@ export async function loadFlow(file: string, options: LoadOptions = {}): Promise
     timeLimitMs: options.timeLimitMs ?? TIME_LIMIT_MS,
     clock: options.clock ?? systemClock,
   });
-  const [scripts, pythons] = await Promise.all([scriptCodes(module, evaluated), pythonCodes(evaluated.graph, bundle.directory)]);
+  const [scripts, pythons] = await Promise.all([
+    scriptCodes(module, evaluated),
+    pythonCodes(evaluated.graph, bundle.directory),
+  ]);
   const { graph, params } = evaluated;
-  return { package: { graph, file: bundle.file, bundleId: bundle.id, bundle: bundle.text, steps: { ...scripts, ...pythons } }, params };
+  return {
+    package: {
+      graph,
+      file: bundle.file,
+      bundleId: bundle.id,
+      bundle: bundle.text,
+      steps: { ...scripts, ...pythons },
+    },
+    params,
+  };
 }
 
-async function scriptCodes(module: FlowModule, { graph, functions }: EvaluatedFlow): Promise<Record<string, StepCode>> {
+async function scriptCodes(
+  module: FlowModule,
+  { graph, functions }: EvaluatedFlow,
+): Promise<Record<string, StepCode>> {
   const reachMap = new ReachMap(module);
   const steps = graph.steps.filter((item) => item.kind === "step");
   const codes = steps.map(async ({ name }): Promise<[string, StepCode]> => {
     const found = functions[name];
     if (found?.fn === undefined || (found.hasCatch && found.catch === undefined)) {
-      throw new MfError("STEP_FUNCTION_FOREIGN", { step: name, what: "a function that is not written in the flow's files (bound or built in)" });
+      throw new MfError("STEP_FUNCTION_FOREIGN", {
+        step: name,
+        what: "a function that is not written in the flow's files (bound or built in)",
+      });
     }
     const fn = stepFunctionAt(module, name, found.fn);
-    const handler = found.catch === undefined ? undefined : stepFunctionAt(module, name, found.catch);
+    const handler =
+      found.catch === undefined ? undefined : stepFunctionAt(module, name, found.catch);
     const cut: StepFunctions = handler === undefined ? { fn } : { fn, catch: handler };
     return [name, await scriptCode(module, cutSlice(module, reachMap, cut), fn.at)];
   });
@@ -96,13 +115,24 @@ function externalsOf(module: FlowModule, slice: Slice): ExternalPackage[] {
     const external = module.bundle.externals.get(specifier);
     return external === undefined ? [] : [externalOf(external)];
   });
-  const unique = new Map(found.map((item) => [`${item.name}@${item.version}+${item.integrity}`, item]));
+  const unique = new Map(
+    found.map((item) => [`${item.name}@${item.version}+${item.integrity}`, item]),
+  );
   return [...unique.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Comments and line breaks of the user's statements do not count; the packages' part nobody reformats. */
 async function codeIdOf(slice: Slice, externals: readonly ExternalPackage[]): Promise<CodeId> {
-  const canonical = await esbuild.transform(slice.slice, { minifyWhitespace: true, legalComments: "none", charset: "utf8", target: "esnext" });
-  const identity = [canonical.code, slice.packages ?? "", externals.map((item) => [item.name, item.version, item.integrity])];
+  const canonical = await esbuild.transform(slice.slice, {
+    minifyWhitespace: true,
+    legalComments: "none",
+    charset: "utf8",
+    target: "esnext",
+  });
+  const identity = [
+    canonical.code,
+    slice.packages ?? "",
+    externals.map((item) => [item.name, item.version, item.integrity]),
+  ];
   return createHash("sha256").update(JSON.stringify(identity)).digest("hex") as CodeId;
 }

@@ -26,7 +26,9 @@ export interface OriginMark {
 
 const WRAPPERS = new Set(["__esm", "__commonJS", "__esmMin", "__commonJSMin"]);
 const ACTIONS = new Set(
-  "CallExpression NewExpression TaggedTemplateExpression AwaitExpression AssignmentExpression UpdateExpression ImportExpression YieldExpression".split(" "),
+  "CallExpression NewExpression TaggedTemplateExpression AwaitExpression AssignmentExpression UpdateExpression ImportExpression YieldExpression".split(
+    " ",
+  ),
 );
 
 export function cutUnits(body: readonly SyntaxNode[], marks: readonly OriginMark[]): Unit[] {
@@ -35,7 +37,8 @@ export function cutUnits(body: readonly SyntaxNode[], marks: readonly OriginMark
   for (const statement of body) {
     while (marks[mark + 1] !== undefined && (marks[mark + 1]?.at ?? 0) < statement.start) mark += 1;
     const origin = marks[mark]?.file;
-    const declarators = statement.type === "VariableDeclaration" ? children(statement, "declarations") : [];
+    const declarators =
+      statement.type === "VariableDeclaration" ? children(statement, "declarations") : [];
     const pieces = declarators.length > 1 ? declarators : [statement];
     for (const node of pieces) {
       units.push({
@@ -69,12 +72,15 @@ function layerOf(origin: string | undefined): Unit["layer"] {
 /** The single declarator of a declaration unit, whole or cut out. */
 export function declaratorOf(unit: Unit): SyntaxNode | undefined {
   if (unit.node.type === "VariableDeclarator") return unit.node;
-  return unit.node.type === "VariableDeclaration" ? children(unit.node, "declarations")[0] : undefined;
+  return unit.node.type === "VariableDeclaration"
+    ? children(unit.node, "declarations")[0]
+    : undefined;
 }
 
 /** `__esm({ "lib.ts"() {…} })` and `__commonJS({…})`: nothing runs until the wrapper is called. */
 export function wrapperKey(node: SyntaxNode | undefined): SyntaxNode | undefined {
-  if (node?.type !== "CallExpression" || !WRAPPERS.has(nameOf(child(node, "callee")) ?? "")) return undefined;
+  if (node?.type !== "CallExpression" || !WRAPPERS.has(nameOf(child(node, "callee")) ?? ""))
+    return undefined;
   const [property] = children(children(node, "arguments")[0], "properties");
   return child(property, "key");
 }
@@ -94,7 +100,8 @@ function isAsync(node: SyntaxNode): boolean {
   let found = false;
   walk(node, (at) => {
     if (found || isFunction(at)) return false;
-    if (at.type === "AwaitExpression" || (at.type === "ForOfStatement" && at["await"] === true)) found = true;
+    if (at.type === "AwaitExpression" || (at.type === "ForOfStatement" && at["await"] === true))
+      found = true;
     return !found;
   });
   return found;

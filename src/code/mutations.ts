@@ -9,9 +9,13 @@ export interface Mutations {
 }
 
 const CHANGING_METHODS = new Set(
-  "push pop shift unshift splice sort reverse fill copyWithin set add delete clear append register use extend".split(" "),
+  "push pop shift unshift splice sort reverse fill copyWithin set add delete clear append register use extend".split(
+    " ",
+  ),
 );
-const CHANGING_FUNCTIONS = new Set("assign defineProperty defineProperties setPrototypeOf freeze seal set deleteProperty".split(" "));
+const CHANGING_FUNCTIONS = new Set(
+  "assign defineProperty defineProperties setPrototypeOf freeze seal set deleteProperty".split(" "),
+);
 
 export function mutationsOf(node: SyntaxNode): Mutations {
   const certain: number[] = [];
@@ -21,16 +25,28 @@ export function mutationsOf(node: SyntaxNode): Mutations {
     if (root !== undefined) list.push(root.start);
   };
   walk(node, (at) => {
-    if (at.type === "AssignmentExpression" || at.type === "ForOfStatement" || at.type === "ForInStatement") noteTargets(child(at, "left"), certain);
+    if (
+      at.type === "AssignmentExpression" ||
+      at.type === "ForOfStatement" ||
+      at.type === "ForInStatement"
+    )
+      noteTargets(child(at, "left"), certain);
     else if (at.type === "UpdateExpression") noteTargets(child(at, "argument"), certain);
-    else if (at.type === "UnaryExpression" && at["operator"] === "delete") note(certain, child(at, "argument"));
+    else if (at.type === "UnaryExpression" && at["operator"] === "delete")
+      note(certain, child(at, "argument"));
     else if (at.type === "CallExpression" || at.type === "NewExpression") {
       const callee = child(at, "callee");
-      const method = callee?.type === "MemberExpression" ? nameOf(child(callee, "property")) : undefined;
+      const method =
+        callee?.type === "MemberExpression" ? nameOf(child(callee, "property")) : undefined;
       const owner = child(callee, "object");
       const first = children(at, "arguments")[0];
       if (method !== undefined && CHANGING_METHODS.has(method)) note(certain, owner);
-      if (method !== undefined && CHANGING_FUNCTIONS.has(method) && ["Object", "Reflect"].includes(nameOf(owner) ?? "")) note(certain, first);
+      if (
+        method !== undefined &&
+        CHANGING_FUNCTIONS.has(method) &&
+        ["Object", "Reflect"].includes(nameOf(owner) ?? "")
+      )
+        note(certain, first);
       if (owner !== undefined) note(possible, owner);
       for (const argument of children(at, "arguments")) note(possible, argument);
     }

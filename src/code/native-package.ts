@@ -20,7 +20,8 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const PLATFORM_NAME = /(^|[-/_])(linux|darwin|win32|android|freebsd|musl|x64|arm64|wasm32)([-/_]|$)/;
+const PLATFORM_NAME =
+  /(^|[-/_])(linux|darwin|win32|android|freebsd|musl|x64|arm64|wasm32)([-/_]|$)/;
 
 /** `@scope/name/sub/path` -> `@scope/name`. */
 export function packageNameOf(specifier: string): string {
@@ -33,7 +34,12 @@ export function findPackage(name: string, directory: string): InstalledPackage |
     const candidate = join(place, "node_modules", name);
     const manifest = readJson<Manifest>(join(candidate, "package.json"));
     if (manifest === undefined) continue;
-    return { name, directory: candidate, version: manifest.version ?? "", isNative: isNative(candidate, manifest) };
+    return {
+      name,
+      directory: candidate,
+      version: manifest.version ?? "",
+      isNative: isNative(candidate, manifest),
+    };
   }
   return undefined;
 }
@@ -45,7 +51,9 @@ export function externalOf(found: InstalledPackage): ExternalPackage {
 
 function integrityOf(found: InstalledPackage): string {
   for (const place of upward(dirname(found.directory))) {
-    const lock = readJson<{ packages?: Record<string, { integrity?: string }> }>(join(place, "package-lock.json"));
+    const lock = readJson<{ packages?: Record<string, { integrity?: string }> }>(
+      join(place, "package-lock.json"),
+    );
     if (lock === undefined) continue;
     const key = relative(place, found.directory).replaceAll("\\", "/");
     return lock.packages?.[key]?.integrity ?? "";
@@ -57,9 +65,14 @@ function isNative(directory: string, manifest: Manifest): boolean {
   if (manifest.gypfile === true || manifest.binary !== undefined) return true;
   if (manifest.os !== undefined || manifest.cpu !== undefined) return true;
   const scripts = manifest.scripts ?? {};
-  if (["preinstall", "install", "postinstall"].some((name) => scripts[name] !== undefined)) return true;
-  if (Object.keys(manifest.optionalDependencies ?? {}).some((name) => PLATFORM_NAME.test(name))) return true;
-  if (["binding.gyp", "prebuilds", "build/Release"].some((name) => existsSync(join(directory, name)))) return true;
+  if (["preinstall", "install", "postinstall"].some((name) => scripts[name] !== undefined))
+    return true;
+  if (Object.keys(manifest.optionalDependencies ?? {}).some((name) => PLATFORM_NAME.test(name)))
+    return true;
+  if (
+    ["binding.gyp", "prebuilds", "build/Release"].some((name) => existsSync(join(directory, name)))
+  )
+    return true;
   return readdirSync(directory).some((name) => name.endsWith(".node"));
 }
 

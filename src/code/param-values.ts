@@ -15,7 +15,9 @@ interface Issue {
   readonly message: string;
 }
 
-type Validation = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly Issue[] };
+type Validation =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };
 
 /** The part of Standard Schema v1 that is used here. */
 export interface SchemaLike {
@@ -46,23 +48,38 @@ async function paramValue(given: ParamTexts, declaration: ParamDeclaration): Pro
   const { name, kind } = declaration;
   const text = Object.hasOwn(given.texts, name) ? given.texts[name] : undefined;
   const schema = given.schemas.get(name);
-  if (schema === undefined) throw new MfError("INTERNAL", { message: `parameter ${name} has no schema` });
-  const value = text === undefined ? await defaultOf(given, declaration, schema) : await parse(given, declaration, schema, text);
-  if (kind !== "file" || typeof value !== "string") return { value, kind, text: text ?? textOf(value) };
+  if (schema === undefined)
+    throw new MfError("INTERNAL", { message: `parameter ${name} has no schema` });
+  const value =
+    text === undefined
+      ? await defaultOf(given, declaration, schema)
+      : await parse(given, declaration, schema, text);
+  if (kind !== "file" || typeof value !== "string")
+    return { value, kind, text: text ?? textOf(value) };
   const path = text === undefined ? defaultFile(given.flowFile, value) : resolve(given.cwd, value);
   if (!existsSync(path)) throw invalid(given, name, `there is no file ${path}`, text ?? value);
   return { value: path, kind, text: path };
 }
 
-async function defaultOf(given: ParamTexts, declaration: ParamDeclaration, schema: SchemaLike): Promise<unknown> {
+async function defaultOf(
+  given: ParamTexts,
+  declaration: ParamDeclaration,
+  schema: SchemaLike,
+): Promise<unknown> {
   const answer = await schema["~standard"].validate(undefined);
   if (answer.issues === undefined) return answer.value;
   const { name, kind, defaultText } = declaration;
-  if (defaultText === undefined) throw new MfError("PARAM_MISSING", { flow: given.graph.name, param: name, kind });
+  if (defaultText === undefined)
+    throw new MfError("PARAM_MISSING", { flow: given.graph.name, param: name, kind });
   throw invalid(given, name, reasonOf(answer.issues), defaultText);
 }
 
-async function parse(given: ParamTexts, declaration: ParamDeclaration, schema: SchemaLike, text: string): Promise<unknown> {
+async function parse(
+  given: ParamTexts,
+  declaration: ParamDeclaration,
+  schema: SchemaLike,
+  text: string,
+): Promise<unknown> {
   let issues: readonly Issue[] = [];
   for (const candidate of readings(text)) {
     const answer = await schema["~standard"].validate(candidate);
@@ -102,7 +119,10 @@ function defaultFile(flowFile: string, value: string): string {
 
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;
-  return JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}n` : item)) ?? String(value);
+  return (
+    JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}n` : item)) ??
+    String(value)
+  );
 }
 
 function reasonOf(issues: readonly Issue[]): string {
@@ -110,23 +130,34 @@ function reasonOf(issues: readonly Issue[]): string {
 }
 
 function invalid({ graph }: ParamTexts, param: string, reason: string, value: string): MfError {
-  return new MfError("PARAM_INVALID", { flow: graph.name, param, reason, value: JSON.stringify(value) });
+  return new MfError("PARAM_INVALID", {
+    flow: graph.name,
+    param,
+    reason,
+    value: JSON.stringify(value),
+  });
 }
 
 function unknownParam(graph: FlowGraph, param: string): MfError {
   const names = graph.params.map((item) => item.name);
-  const near = names.map((name) => ({ name, far: distance(name.toLowerCase(), param.toLowerCase()) })).sort((a, b) => a.far - b.far)[0];
+  const near = names
+    .map((name) => ({ name, far: distance(name.toLowerCase(), param.toLowerCase()) }))
+    .sort((a, b) => a.far - b.far)[0];
   const isNear = near !== undefined && near.far <= Math.max(1, Math.floor(param.length / 3));
   const list = names.length === 0 ? "It has no parameters." : `It has: ${names.join(", ")}.`;
-  return new MfError("PARAM_UNKNOWN", { flow: graph.name, param, hint: isNear ? `Did you mean "${near.name}"? ${list}` : list });
+  return new MfError("PARAM_UNKNOWN", {
+    flow: graph.name,
+    param,
+    hint: isNear ? `Did you mean "${near.name}"? ${list}` : list,
+  });
 }
 
 /** Edits (insert, remove, replace) between two words. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from].entries()) {
+  for (const [index, letter] of from.split("").entries()) {
     const next = [index + 1];
-    for (const [column, other] of [...to].entries()) {
+    for (const [column, other] of to.split("").entries()) {
       const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
       next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
     }

@@ -24,14 +24,18 @@ interface Closure {
 type Answer = Closure | { readonly problem: string };
 
 /** Step name -> its Python code, for every Python step of the graph. */
-export async function pythonCodes(graph: FlowGraph, directory: string): Promise<Record<string, PythonCode>> {
+export async function pythonCodes(
+  graph: FlowGraph,
+  directory: string,
+): Promise<Record<string, PythonCode>> {
   const steps = graph.steps.filter((item) => item.kind === "python");
   if (steps.length === 0) return {};
   const entries = [...new Set(steps.map((item) => entryOf(item, directory)))];
   const answers = await closures(entries, directory);
   const codes = steps.map((step): [string, PythonCode] => {
     const closure = answers[entries.indexOf(entryOf(step, directory))];
-    if (closure === undefined) throw new MfError("INTERNAL", { message: `no closure of the Python step ${step.name}` });
+    if (closure === undefined)
+      throw new MfError("INTERNAL", { message: `no closure of the Python step ${step.name}` });
     return [step.name, pythonCode(step, directory, closure)];
   });
   return Object.fromEntries(codes);
@@ -39,7 +43,8 @@ export async function pythonCodes(graph: FlowGraph, directory: string): Promise<
 
 function entryOf(step: StepDeclaration, directory: string): string {
   const file = resolve(directory, step.python?.file ?? "");
-  if (step.python === undefined || !existsSync(file)) throw new MfError("PYTHON_FILE_MISSING", { step: step.name, file: step.python?.file });
+  if (step.python === undefined || !existsSync(file))
+    throw new MfError("PYTHON_FILE_MISSING", { step: step.name, file: step.python?.file });
   return file;
 }
 
@@ -55,17 +60,27 @@ async function closures(entries: readonly string[], directory: string): Promise<
 
 function pythonCode(step: StepDeclaration, directory: string, closure: Answer): PythonCode {
   const { file = "", fn = "", requires = [] } = step.python ?? {};
-  if ("problem" in closure) throw new MfError("FLOW_BUILD_FAILED", { file, reason: closure.problem });
-  if (closure.names !== undefined && !closure.names.includes(fn)) throw new MfError("PYTHON_FUNCTION_MISSING", { step: step.name, fn, file });
+  if ("problem" in closure)
+    throw new MfError("FLOW_BUILD_FAILED", { file, reason: closure.problem });
+  if (closure.names !== undefined && !closure.names.includes(fn))
+    throw new MfError("PYTHON_FUNCTION_MISSING", { step: step.name, fn, file });
   const paths = Object.keys(closure.files).sort();
   const entry = relativePath(directory, resolve(directory, file));
-  const identity = [entry, fn, paths.map((path) => [path, closure.files[path]]), closure.imports, [...requires].sort()];
+  const identity = [
+    entry,
+    fn,
+    paths.map((path) => [path, closure.files[path]]),
+    closure.imports,
+    [...requires].sort(),
+  ];
   return {
     kind: "python",
     codeId: createHash("sha256").update(JSON.stringify(identity)).digest("hex") as CodeId,
     entry,
     fn,
-    files: Object.fromEntries(paths.map((path) => [path, readFileSync(join(directory, path), "utf8")])),
+    files: Object.fromEntries(
+      paths.map((path) => [path, readFileSync(join(directory, path), "utf8")]),
+    ),
     imports: closure.imports,
     requires,
   };
@@ -81,11 +96,17 @@ function closureOfTexts(entry: string, directory: string): Closure {
     if (Object.hasOwn(files, path)) continue;
     const text = readFileSync(file, "utf8");
     files[path] = createHash("sha256").update(text).digest("hex");
-    for (const [, dots = "", module = ""] of text.matchAll(/^[ \t]*(?:from|import)[ \t]+(\.*)([\w.]*)/gm)) {
-      const base = dots === "" ? root : resolve(dirname(file), ...Array.from({ length: dots.length - 1 }, () => ".."));
+    for (const [, dots = "", module = ""] of text.matchAll(
+      /^[ \t]*(?:from|import)[ \t]+(\.*)([\w.]*)/gm,
+    )) {
+      const base =
+        dots === ""
+          ? root
+          : resolve(dirname(file), ...Array.from({ length: dots.length - 1 }, () => ".."));
       const parts = module.split(".").filter((part) => part !== "");
       const place = join(base, ...parts);
-      for (const candidate of [`${place}.py`, join(place, "__init__.py")]) if (existsSync(candidate)) queue.push(candidate);
+      for (const candidate of [`${place}.py`, join(place, "__init__.py")])
+        if (existsSync(candidate)) queue.push(candidate);
     }
   }
   return { files, imports: [] };

@@ -27,13 +27,17 @@ export class ReachMap {
   /** Names that are changed in place or assigned after their declaration by some unit. */
   readonly changed: ReadonlySet<Variable>;
 
+  /** By unit: names it changes itself. */
+  readonly #direct: readonly ReadonlySet<Variable>[];
+
   constructor(module: FlowModule) {
     this.#module = module;
     this.#touchesFlow = unitsTouchingFlow(module);
-    const direct = module.units.map((unit) => directChanges(module, unit));
-    this.changed = new Set(direct.flatMap((names) => [...names]));
+    this.#direct = module.units.map((unit) => directChanges(module, unit));
+    this.changed = new Set(this.#direct.flatMap((names) => [...names]));
     for (const [variable, units] of module.declared) this.#owners.set(variable, new Set(units));
-    for (const unit of module.units) this.#attach(unit, direct);
+    const calls = callEffects(module, this.#direct);
+    for (const unit of module.units) this.#attach(unit, calls[unit.index]);
   }
 
   /** From names read at these offsets. */
@@ -64,26 +68,28 @@ export class ReachMap {
     for (let size = -1; size !== units.size; drain()) {
       size = units.size;
       const files = new Set([...units].map((index) => this.#module.units[index]?.origin));
-      for (const unit of this.#always) if (unit.layer === "user" || files.has(unit.origin)) visit(unit.index, "");
+      for (const unit of this.#always)
+        if (unit.layer === "user" || files.has(unit.origin)) visit(unit.index, "");
     }
-    const list = [...units].sort((a, b) => a - b).map((index) => defined(this.#module.units[index]));
+    const list = [...units]
+      .sort((a, b) => a - b)
+      .map((index) => defined(this.#module.units[index]));
     return { units: list, variables: new Set(first.keys()), handles: [...handles] };
   }
 
-  /** Every unit that evaluating `unit` depends on, itself included. */
-  closure(unit: Unit): ReadonlySet<number> {
-    const seen = new Set<number>([unit.index]);
-    const queue = [unit.index];
-    for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
-      for (const variable of this.#module.uses[index] ?? []) {
-        for (const next of this.#owners.get(variable) ?? []) {
-          if (seen.has(next)) continue;
-          seen.add(next);
-          queue.push(next);
-        }
-      }
+  /** Units that evaluating the unit depends on directly. */
+  dependenciesOf(unit: Unit): ReadonlySet<number> {
+    const found = new Set<number>();
+    for (const variable of this.#module.uses[unit.index] ?? []) {
+      for (const owner of this.#owners.get(variable) ?? []) found.add(owner);
     }
-    return seen;
+    return found;
+  }
+
+  /** Units that declare a name which the unit changes. */
+  changedBy(unit: Unit): ReadonlySet<number> {
+    const names = [...(this.#direct[unit.index] ?? [])];
+    return new Set(names.flatMap((variable) => [...(this.#module.declared.get(variable) ?? [])]));
   }
 
   #usesFlow(index: number): boolean {
@@ -92,10 +98,17 @@ export class ReachMap {
     return [...this.#module.flowUses].some((start) => start >= unit.start && start < unit.end);
   }
 
-  #attach(unit: Unit, direct: readonly ReadonlySet<Variable>[]): void {
-    if (unit.isInert || unit.kind === "import" || unit.kind === "export" || this.#touchesFlow.has(unit.index)) return;
-    const changes = new Set(direct[unit.index]);
-    for (const index of callableFrom(this.#module, unit)) for (const variable of direct[index] ?? []) changes.add(variable);
+  #attach(unit: Unit, called: ReadonlySet<number> | undefined): void {
+    if (
+      unit.isInert ||
+      unit.kind === "import" ||
+      unit.kind === "export" ||
+      this.#touchesFlow.has(unit.index)
+    )
+      return;
+    const changes = new Set(this.#direct[unit.index]);
+    for (const index of called ?? [])
+      for (const variable of this.#direct[index] ?? []) changes.add(variable);
     if (unit.kind === "other") {
       for (const start of this.#module.mutations[unit.index]?.possible ?? []) {
         const variable = this.#module.names.get(start);
@@ -124,23 +137,31 @@ function directChanges(module: FlowModule, unit: Unit): Set<Variable> {
   return changes;
 }
 
-/** Functions (and other inert units) that evaluating `unit` may call. */
-function callableFrom(module: FlowModule, unit: Unit): ReadonlySet<number> {
-  const seen = new Set<number>();
-  const queue = [unit.index];
-  for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
-    for (const variable of module.uses[index] ?? []) {
-      for (const next of module.declared.get(variable) ?? []) {
-        if (seen.has(next) || module.units[next]?.isInert !== true) continue;
-        seen.add(next);
-        queue.push(next);
+/** By unit: the functions (and other inert units) that evaluating it may call and that change some name. */
+function callEffects(
+  module: FlowModule,
+  direct: readonly ReadonlySet<Variable>[],
+): readonly ReadonlySet<number>[] {
+  const users = usersOf(module);
+  const effects = module.units.map(() => new Set<number>());
+  for (const source of module.units) {
+    if (!source.isInert || direct[source.index]?.size === 0) continue;
+    const seen = new Set([source.index]);
+    const queue = [source.index];
+    for (let index = queue.pop(); index !== undefined; index = queue.pop()) {
+      for (const user of users.get(index) ?? []) {
+        if (seen.has(user)) continue;
+        seen.add(user);
+        if (module.units[user]?.isInert === true) queue.push(user);
+        else effects[user]?.add(source.index);
       }
     }
   }
-  return seen;
+  return effects;
 }
 
-function unitsTouchingFlow(module: FlowModule): Set<number> {
+/** Unit -> units that use a name it declares. */
+function usersOf(module: FlowModule): ReadonlyMap<number, ReadonlySet<number>> {
   const users = new Map<number, Set<number>>();
   for (const [index, variables] of module.uses.entries()) {
     for (const variable of variables) {
@@ -150,6 +171,11 @@ function unitsTouchingFlow(module: FlowModule): Set<number> {
       }
     }
   }
+  return users;
+}
+
+function unitsTouchingFlow(module: FlowModule): Set<number> {
+  const users = usersOf(module);
   const seen = new Set<number>();
   const queue = [...module.flowUses].flatMap((start) => module.unitAt(start)?.index ?? []);
   for (let index = queue.pop(); index !== undefined; index = queue.pop()) {

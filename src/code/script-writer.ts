@@ -10,14 +10,18 @@ export class ScriptWriter {
   #text = "";
   #column = 0;
 
-  /** `edits` are sorted by start and do not overlap. */
-  constructor(module: FlowModule, edits: readonly TextEdit[]) {
+  readonly #isMapped: boolean;
+
+  /** `edits` are sorted by start and do not overlap. A script of packages, which may be large, is not mapped. */
+  constructor(module: FlowModule, edits: readonly TextEdit[], isMapped = true) {
     this.#module = module;
     this.#edits = edits;
+    this.#isMapped = isMapped;
   }
 
   write(text: string): this {
     this.#text += text;
+    if (!this.#isMapped) return this;
     for (let at = text.indexOf("\n"), from = 0; ; from = at + 1, at = text.indexOf("\n", from)) {
       if (at < 0) {
         this.#column += text.length - from;
@@ -56,15 +60,25 @@ export class ScriptWriter {
       else high = middle;
     }
     const found: TextEdit[] = [];
-    for (let edit = this.#edits[low]; edit !== undefined && edit.end <= end; edit = this.#edits[(low += 1)]) found.push(edit);
+    for (
+      let edit = this.#edits[low];
+      edit !== undefined && edit.end <= end;
+      edit = this.#edits[(low += 1)]
+    )
+      found.push(edit);
     return found;
   }
 
   #copyPlain(start: number, end: number): this {
+    if (!this.#isMapped) return this.write(this.#module.bundle.text.slice(start, end));
     let from = start;
     for (const line of this.#module.bundle.text.slice(start, end).split(/(?<=\n)/)) {
       const place = this.#module.lines.placeOf(from);
-      const segments = this.#module.map.segmentsBetween(place.line, place.column, place.column + line.length);
+      const segments = this.#module.map.segmentsBetween(
+        place.line,
+        place.column,
+        place.column + line.length,
+      );
       const shift = this.#column - place.column;
       for (const [column, ...rest] of segments) this.#lines.at(-1)?.push([column + shift, ...rest]);
       this.write(line);

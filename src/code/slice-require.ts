@@ -24,15 +24,24 @@ export interface SliceRequire {
 /** The public module of the Meshflow that runs this code, as a URL. */
 export const MESHFLOW_URL = new URL("../index.js", import.meta.url).href;
 
-export function createSliceRequire(resolveFrom: string, meshflowUrl: string = MESHFLOW_URL): SliceRequire {
+export function createSliceRequire(
+  resolveFrom: string,
+  meshflowUrl: string = MESHFLOW_URL,
+): SliceRequire {
   const base = createRequire(join(resolveFrom, "flow.mjs"));
-  const urlOf = (specifier: string): string => specifierUrl(specifier, { base, resolveFrom, meshflowUrl });
+  const urlOf = (specifier: string): string =>
+    specifierUrl(specifier, { base, resolveFrom, meshflowUrl });
   const call = (specifier: string): unknown => base(specifier) as unknown;
   return Object.assign(call, {
     load: (specifier: string): Promise<unknown> => import(urlOf(specifier)) as Promise<unknown>,
     file(path: string): FileMeta {
       const filename = resolve(resolveFrom, path);
-      return { url: pathToFileURL(filename).href, dirname: dirname(filename), filename, resolve: urlOf };
+      return {
+        url: pathToFileURL(filename).href,
+        dirname: dirname(filename),
+        filename,
+        resolve: urlOf,
+      };
     },
     resolve: (specifier: string): string => base.resolve(specifier),
   });
@@ -46,7 +55,8 @@ interface Resolution {
 
 function specifierUrl(specifier: string, { base, resolveFrom, meshflowUrl }: Resolution): string {
   if (specifier === "meshflow") return meshflowUrl;
-  if (specifier.startsWith("meshflow/")) return new URL(`./${specifier.slice("meshflow/".length)}/index.js`, meshflowUrl).href;
+  if (specifier.startsWith("meshflow/"))
+    return new URL(`./${specifier.slice("meshflow/".length)}/index.js`, meshflowUrl).href;
   if (isBuiltin(specifier) || /^(node|data|file):/.test(specifier)) return specifier;
   if (isAbsolute(specifier)) return pathToFileURL(specifier).href;
   try {
@@ -63,7 +73,9 @@ function importEntry(specifier: string, resolveFrom: string): string | undefined
   if (specifier.startsWith(".") || packageNameOf(specifier) !== specifier) return undefined;
   const found = findPackage(specifier, resolveFrom);
   if (found === undefined) return undefined;
-  const manifest = JSON.parse(readFileSync(join(found.directory, "package.json"), "utf8")) as { exports?: unknown };
+  const manifest = JSON.parse(readFileSync(join(found.directory, "package.json"), "utf8")) as {
+    exports?: unknown;
+  };
   const entry = conditionTarget(manifest.exports);
   const file = entry === undefined ? undefined : join(found.directory, entry);
   return file !== undefined && existsSync(file) ? file : undefined;
@@ -79,4 +91,3 @@ function conditionTarget(target: unknown): string | undefined {
   }
   return undefined;
 }
-

@@ -17,7 +17,7 @@ interface RawMap {
 }
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
+const VALUES = new Map(Array.from(DIGITS).map((digit, value) => [digit, value]));
 
 export class SourceMap {
   readonly sources: readonly string[];
@@ -32,8 +32,10 @@ export class SourceMap {
   /** `line` and `column` from 0. The nearest mapping at or before the place, on its line. */
   find(line: number, column: number): SourcePlace | undefined {
     const segments = this.#lines[line] ?? [];
-    const [, source, sourceLine, sourceColumn] = segments.findLast((item) => item[0] <= column) ?? segments[0] ?? [];
-    if (source === undefined || sourceLine === undefined || sourceColumn === undefined) return undefined;
+    const [, source, sourceLine, sourceColumn] =
+      segments.findLast((item) => item[0] <= column) ?? segments[0] ?? [];
+    if (source === undefined || sourceLine === undefined || sourceColumn === undefined)
+      return undefined;
     return { file: this.sources[source] ?? "", line: sourceLine + 1, column: sourceColumn + 1 };
   }
 
@@ -49,7 +51,8 @@ function decode(mappings: string): Segment[][] {
     const segments: Segment[] = [];
     for (const text of line === "" ? [] : line.split(",")) {
       const numbers = decodeNumbers(text);
-      for (const [index, delta] of numbers.slice(0, 4).entries()) state[index] = (state[index] ?? 0) + delta;
+      for (const [index, delta] of numbers.slice(0, 4).entries())
+        state[index] = (state[index] ?? 0) + delta;
       const [column = 0, source = 0, sourceLine = 0, sourceColumn = 0] = state;
       if (numbers.length >= 4) segments.push([column, source, sourceLine, sourceColumn]);
     }
@@ -74,7 +77,10 @@ function decodeNumbers(text: string): number[] {
 }
 
 /** A source map, JSON text, of a generated script. */
-export function encodeSourceMap(sources: readonly string[], lines: readonly (readonly Segment[])[]): string {
+export function encodeSourceMap(
+  sources: readonly string[],
+  lines: readonly (readonly Segment[])[],
+): string {
   const last = [0, 0, 0, 0];
   const mappings = lines.map((segments) => {
     last[0] = 0;

@@ -3,7 +3,11 @@ import type { Variable } from "eslint-scope";
 import { declaratorOf, type Unit } from "./module-units.ts";
 import { child, children, isFunction, nameOf, walk, type SyntaxNode } from "./syntax.ts";
 
-export function isStateless(units: readonly Unit[], changed: ReadonlySet<Variable>, reached: ReadonlySet<Variable>): boolean {
+export function isStateless(
+  units: readonly Unit[],
+  changed: ReadonlySet<Variable>,
+  reached: ReadonlySet<Variable>,
+): boolean {
   for (const variable of reached) if (changed.has(variable)) return false;
   return units.every((unit) => unit.layer === "runtime" || holdsNothing(unit));
 }
@@ -32,7 +36,9 @@ function isFixed(node: SyntaxNode): boolean {
     case "UnaryExpression":
     case "BinaryExpression":
     case "LogicalExpression":
-      return ["argument", "left", "right"].every((key) => child(node, key) === undefined || isPrimitive(child(node, key)));
+      return ["argument", "left", "right"].every(
+        (key) => child(node, key) === undefined || isPrimitive(child(node, key)),
+      );
     case "TemplateLiteral":
       return children(node, "expressions").every((item) => isPrimitive(item));
     case "CallExpression":
@@ -43,24 +49,38 @@ function isFixed(node: SyntaxNode): boolean {
 }
 
 function isPrimitive(node: SyntaxNode | undefined): boolean {
-  if (node === undefined || isFunction(node) || node.type === "ClassExpression" || node.type === "CallExpression") return false;
+  if (
+    node === undefined ||
+    isFunction(node) ||
+    node.type === "ClassExpression" ||
+    node.type === "CallExpression"
+  )
+    return false;
   return isFixed(node);
 }
 
 /** `Object.freeze` of a literal whose every value is fixed. */
 function isFrozen(node: SyntaxNode): boolean {
   const callee = child(node, "callee");
-  if (nameOf(child(callee, "object")) !== "Object" || nameOf(child(callee, "property")) !== "freeze") return false;
+  if (
+    nameOf(child(callee, "object")) !== "Object" ||
+    nameOf(child(callee, "property")) !== "freeze"
+  )
+    return false;
   const [value] = children(node, "arguments");
-  if (value?.type === "ArrayExpression") return children(value, "elements").every((item) => isFixed(item));
+  if (value?.type === "ArrayExpression")
+    return children(value, "elements").every((item) => isFixed(item));
   if (value?.type !== "ObjectExpression") return false;
-  return children(value, "properties").every((item) => item.type === "Property" && isFixed(child(item, "value") ?? item));
+  return children(value, "properties").every(
+    (item) => item.type === "Property" && isFixed(child(item, "value") ?? item),
+  );
 }
 
 function isPlainClass(node: SyntaxNode): boolean {
   let plain = true;
   walk(node, (at) => {
-    if (at.type === "StaticBlock" || (at.type === "PropertyDefinition" && at["static"] === true)) plain = false;
+    if (at.type === "StaticBlock" || (at.type === "PropertyDefinition" && at["static"] === true))
+      plain = false;
     return plain;
   });
   return plain;

@@ -19,24 +19,44 @@ export interface StepFunctionCode {
 /** `offset` is where the engine says the function begins: somewhere between its first token and its body. */
 export function stepFunctionAt(module: FlowModule, step: string, offset: number): StepFunctionCode {
   const place = functionAt(module, offset);
-  if (place === undefined) throw new MfError("STEP_FUNCTION_FOREIGN", { step, what: "a function that is not in the flow's files" });
+  if (place === undefined)
+    throw new MfError("STEP_FUNCTION_FOREIGN", {
+      step,
+      what: "a function that is not in the flow's files",
+    });
   const at = placeText(module, place.node.start);
   const named = moduleNameOf(module, place);
   if (named !== undefined) {
-    return { step, at, node: place.node, variables: [named.variable], writeExpression: (script) => script.write(named.text) };
+    return {
+      step,
+      at,
+      node: place.node,
+      variables: [named.variable],
+      writeExpression: (script) => script.write(named.text),
+    };
   }
   refuseCaptures(module, step, place);
   const isMethod = isMethodPlace(place);
   const outer = isMethod && place.parent !== undefined ? place.parent : place.node;
-  if (isMethod && usesPrivateName(outer)) throw new MfError("STEP_FUNCTION_FOREIGN", { step, what: "a method that uses private members" });
+  if (isMethod && usesPrivateName(outer))
+    throw new MfError("STEP_FUNCTION_FOREIGN", {
+      step,
+      what: "a method that uses private members",
+    });
   return {
     step,
     at,
     node: place.node,
     variables: namesWithin(module, outer),
     writeExpression(script) {
-      const start = outer["static"] === true ? outer.start + module.bundle.text.slice(outer.start).search(/(?<=^static\s+)\S/) : outer.start;
-      script.write(isMethod ? "Object.values({ " : "(").copy(start, outer.end).write(isMethod ? " })[0]" : ")");
+      const start =
+        outer["static"] === true
+          ? outer.start + module.bundle.text.slice(outer.start).search(/(?<=^static\s+)\S/)
+          : outer.start;
+      script
+        .write(isMethod ? "Object.values({ " : "(")
+        .copy(start, outer.end)
+        .write(isMethod ? " })[0]" : ")");
     },
   };
 }
@@ -57,7 +77,10 @@ function functionAt(module: FlowModule, offset: number): FunctionPlace | undefin
 }
 
 /** Where a function can be named at module level, its name is its expression: it may call itself or carry properties. */
-function moduleNameOf(module: FlowModule, place: FunctionPlace): { text: string; variable: Variable } | undefined {
+function moduleNameOf(
+  module: FlowModule,
+  place: FunctionPlace,
+): { text: string; variable: Variable } | undefined {
   const unit = module.unitAt(place.node.start);
   if (unit === undefined || unit.kind !== "declaration") return undefined;
   const declarator = declaratorOf(unit);
@@ -70,12 +93,21 @@ function moduleNameOf(module: FlowModule, place: FunctionPlace): { text: string;
   const member = place.parent;
   const isMember = member !== undefined && children(child(holder, "body"), "body").includes(member);
   const key = child(member, "key");
-  if (!isMember || member["static"] !== true || member["computed"] === true || key?.type !== "Identifier") return undefined;
+  if (
+    !isMember ||
+    member["static"] !== true ||
+    member["computed"] === true ||
+    key?.type !== "Identifier"
+  )
+    return undefined;
   return { text: `${variable.name}.${nameOf(key) ?? ""}`, variable };
 }
 
 function isMethodPlace({ parent }: FunctionPlace): boolean {
-  return parent?.type === "MethodDefinition" || (parent?.type === "Property" && parent["method"] === true);
+  return (
+    parent?.type === "MethodDefinition" ||
+    (parent?.type === "Property" && parent["method"] === true)
+  );
 }
 
 function usesPrivateName(node: SyntaxNode): boolean {
@@ -116,12 +148,23 @@ function refuseCaptures(module: FlowModule, step: string, { node, parent }: Func
   const [first] = captured;
   if (first === undefined) return;
   const at = placeText(module, first[1]);
-  throw new MfError("STEP_CAPTURES", { step, names: [...captured.keys()].join(", "), name: first[0], at, parent: parent?.type });
+  throw new MfError("STEP_CAPTURES", {
+    step,
+    names: [...captured.keys()].join(", "),
+    name: first[0],
+    at,
+    parent: parent?.type,
+  });
 }
 
 /** `this` of an arrow function means that of the function around it; at module level it is undefined and harmless. */
 function enclosingThis(module: FlowModule, node: SyntaxNode): number | undefined {
-  const around = module.functions.some((place) => place.node.type !== "ArrowFunctionExpression" && place.node.start < node.start && place.node.end >= node.end);
+  const around = module.functions.some(
+    (place) =>
+      place.node.type !== "ArrowFunctionExpression" &&
+      place.node.start < node.start &&
+      place.node.end >= node.end,
+  );
   if (!around) return undefined;
   let found: number | undefined;
   walk(node, (at) => {

@@ -7,7 +7,9 @@ export interface SyntaxNode {
 }
 
 export function isNode(value: unknown): value is SyntaxNode {
-  return typeof value === "object" && value !== null && typeof (value as SyntaxNode).type === "string";
+  return (
+    typeof value === "object" && value !== null && typeof (value as SyntaxNode).type === "string"
+  );
 }
 
 /** The child under `key`, if it is a node. */
@@ -28,11 +30,19 @@ export function nameOf(node: SyntaxNode | undefined): string | undefined {
 }
 
 export function isFunction(node: SyntaxNode): boolean {
-  return node.type === "ArrowFunctionExpression" || node.type === "FunctionExpression" || node.type === "FunctionDeclaration";
+  return (
+    node.type === "ArrowFunctionExpression" ||
+    node.type === "FunctionExpression" ||
+    node.type === "FunctionDeclaration"
+  );
 }
 
 /** Calls `visit` for every node, parents first; a visit that returns false is not entered. */
-export function walk(node: SyntaxNode, visit: (node: SyntaxNode, parent: SyntaxNode | undefined) => boolean | void, parent?: SyntaxNode): void {
+export function walk(
+  node: SyntaxNode,
+  visit: (node: SyntaxNode, parent: SyntaxNode | undefined) => boolean | void,
+  parent?: SyntaxNode,
+): void {
   if (visit(node, parent) === false) return;
   for (const key in node) {
     const value = node[key];
