@@ -62,10 +62,7 @@ export function journalKey(run: RunRef, sequence: number): string {
 export function timeKeys(run: RunRef, createdAt: number): [flow: string, all: string] {
   const age = String(TIME_MAX - Math.floor(createdAt)).padStart(16, "0");
   const flow = encodeURIComponent(run.flow);
-  return [
-    `${PREFIX.flowTime}${flow}!${age}!${runKey(run)}`,
-    `${PREFIX.time}${age}!${runKey(run)}`,
-  ];
+  return [`${PREFIX.flowTime}${flow}!${age}!${runKey(run)}`, `${PREFIX.time}${age}!${runKey(run)}`];
 }
 
 /** An array, not an object: ten thousand facts need no ten thousand copies of the property names. */
@@ -96,8 +93,8 @@ export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
   const row = decodeRow(value);
   if (!Array.isArray(row) || row.length !== 14 || row[0] !== 1) return undefined;
   const [v, memoKey, flow, step, code, env, seed, inputs, outputs, by, at, wallMs, cpuMs, rss] =
-    row as [1, MemoKey, string, string, Fact["code"], string, string, string[], unknown[], string]
-      & number[];
+    row as [1, MemoKey, string, string, Fact["code"], string, string, string[], unknown[], string] &
+      number[];
   if (key !== undefined && memoKey !== key) return undefined;
   const pairs: [string, string][] = [];
   for (let i = 0; i < inputs.length; i += 2) pairs.push([inputs[i] ?? "", inputs[i + 1] ?? ""]);

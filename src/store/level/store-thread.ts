@@ -11,7 +11,11 @@ parentPort?.on("message", (request: ThreadRequest) => {
     answer = { id: request.id, value: perform(request) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    answer = { id: request.id, error: toErrorRecord(error), ...(code === undefined ? {} : { code }) };
+    answer = {
+      id: request.id,
+      error: toErrorRecord(error),
+      ...(code === undefined ? {} : { code }),
+    };
   }
   parentPort?.postMessage(answer);
 });

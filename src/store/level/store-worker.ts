@@ -37,7 +37,11 @@ export class StoreWorker {
     return this.#ask({ work: "walk", file }) as Promise<WalkedSegment>;
   }
 
-  put(source: string, file: string, codec: "raw" | "messagepack"): Promise<{ id: Cid; bytes: number }> {
+  put(
+    source: string,
+    file: string,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
     return this.#ask({ work: "put", source, file, codec }) as Promise<{ id: Cid; bytes: number }>;
   }
 
@@ -60,7 +64,9 @@ export class StoreWorker {
     const worker = new Worker(new URL("./store-thread.js", import.meta.url));
     worker.on("message", (answer: ThreadAnswer) => this.#settle(worker, answer));
     worker.on("error", (error) => this.#failAll(error));
-    worker.on("exit", () => this.#failAll(new MfError("INTERNAL", { message: "the store thread ended" })));
+    worker.on("exit", () =>
+      this.#failAll(new MfError("INTERNAL", { message: "the store thread ended" })),
+    );
     return worker;
   }
 
