@@ -29,7 +29,7 @@ export class ContentReader {
   async locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
     const found = await this.#parts(ids.map((id) => parseCid(id).digest));
     return Promise.all(
-      ids.map((id, i) => {
+      ids.map(async (id, i) => {
         const location = found[i];
         if (location === undefined || parseCid(id).codec !== "dag-json") return location;
         return this.#joined(id, location);

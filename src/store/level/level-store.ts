@@ -27,7 +27,7 @@ import {
 import type { KvOp } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
 import type { SegmentShelf } from "./segment-shelf.ts";
-import type { StoreLayout } from "./store-layout.ts";
+import { isWriteError, type StoreLayout } from "./store-layout.ts";
 import type { StoreLock } from "./store-lock.ts";
 import type { StoreWorker } from "./store-worker.ts";
 
@@ -168,7 +168,8 @@ export class LevelStore implements Store {
 
   async *journal(run: RunRef): AsyncIterable<JournalEntry> {
     const kv = await this.#parts.index.ready();
-    const head = await this.#head(run);
+    // Not from memory: there, heads run ahead of what is on the disk.
+    const head = await this.#storedHead(run);
     let hash = CHAIN_START;
     let count = 0;
     for await (const [, row] of kv.rows(`${PREFIX.journal}${runKey(run)}!`)) {
@@ -259,10 +260,15 @@ export class LevelStore implements Store {
     const ops: KvOp[] = [];
     if (stale || this.#headsEpoch !== index.epoch) this.#heads = new Map();
     this.#headsEpoch = index.epoch;
-    for (const item of group) {
-      for (const op of item.ops) ops.push(op);
-      if (item.batch.journal !== undefined)
-        ops.push(...(await this.#journalOps(item.batch.journal)));
+    try {
+      for (const item of group) {
+        for (const op of item.ops) ops.push(op);
+        if (item.batch.journal !== undefined)
+          ops.push(...(await this.#journalOps(item.batch.journal)));
+      }
+    } catch (error) {
+      this.#heads = new Map();
+      throw error;
     }
     if (ops.length === 0) return;
     ops.push(index.totalsOp());
@@ -290,9 +296,12 @@ export class LevelStore implements Store {
   async #head(run: RunRef): Promise<JournalHead> {
     const key = runKey(run);
     const cached = this.#headsEpoch === this.#parts.index.epoch ? this.#heads.get(key) : undefined;
-    if (cached !== undefined) return cached;
+    return cached ?? this.#storedHead(run);
+  }
+
+  async #storedHead(run: RunRef): Promise<JournalHead> {
     const kv = await this.#parts.index.ready();
-    const [row] = await kv.getMany([PREFIX.journalHead + key]);
+    const [row] = await kv.getMany([PREFIX.journalHead + runKey(run)]);
     if (row === undefined) return { count: 0, hash: CHAIN_START };
     const [count, hash] = decodeValue(row) as [number, Uint8Array];
     return { count, hash };
@@ -305,7 +314,7 @@ export class LevelStore implements Store {
 
   /** A failed write poisons; what was wrong with the batch itself does not. */
   #writeFailure(error: unknown): Error {
-    if (error instanceof MfError) return error;
+    if (!isWriteError(error)) return error instanceof Error ? error : new Error(String(error));
     const poison = this.#parts.index.poison(error);
     this.#queue.rejectAll(poison);
     return poison;

@@ -63,3 +63,13 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
+
+/** The disk or the index refused a write: nothing written after it can be trusted. A batch that is wrong is none of these. */
+export function isWriteError(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof MfError) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  const isOfSystem = code !== undefined && WRITE_ERRORS.has(code);
+  return isOfSystem || isFull(error) || (code?.startsWith("LEVEL_") ?? false);
+}
+
+const WRITE_ERRORS = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EFBIG", "ENOTRECOVERABLE"]);
