@@ -225,7 +225,7 @@ export class RunMachine {
     const ids = inputIds(inputs);
     const seed = seedOf(this.#plan.flow, step.name, index, this.#options.seed);
     const { salt } = step.declaration.options.cache;
-    const memoKey = memoKeyOf({ code: step.code.codeId, env: step.env, inputs: ids, seed, ...(salt === undefined ? {} : { salt }) });
+    const memoKey = memoKeyOf({ code: step.code.codeId, env: step.env, inputs: ids, seed, salt: salt ?? "" });
     return { inputs, inputIds: ids, seed, memoKey };
   }
 
