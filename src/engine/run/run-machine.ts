@@ -37,6 +37,7 @@ export class RunMachine {
   #openUnits = 0;
   #running = 0;
   #error: ErrorRecord | undefined;
+  #endState: RunState = "succeeded";
 
   constructor(plan: FlowPlan, options: RunMachineOptions) {
     this.#plan = plan;
@@ -110,7 +111,7 @@ export class RunMachine {
 
   get state(): RunState {
     if (this.#phase === "waiting") return "waiting";
-    return this.#phase === "over" ? this.#endState() : "running";
+    return this.#phase === "over" ? this.#endState : "running";
   }
 
   counts(): TaskCounts {
@@ -224,7 +225,7 @@ export class RunMachine {
     const ids = inputIds(inputs);
     const seed = seedOf(this.#plan.flow, step.name, index, this.#options.seed);
     const { salt } = step.declaration.options.cache;
-    const memoKey = memoKeyOf({ code: step.code.codeId, env: step.env, inputs: ids, seed, ...(salt === undefined ? {} : { salt }) });
+    const memoKey = memoKeyOf({ code: step.code.codeId, env: step.env, inputs: ids, seed, salt: salt ?? "" });
     return { inputs, inputIds: ids, seed, memoKey };
   }
 
@@ -372,14 +373,8 @@ export class RunMachine {
     if (!isOver) return;
     const state = this.#phase === "running" ? "succeeded" : this.#phase === "cancelling" ? "cancelled" : "failed";
     this.#phase = "over";
-    this.#end = state;
+    this.#endState = state;
     this.#effects.push({ t: "finish", state, ...(state !== "failed" || this.#error === undefined ? {} : { error: this.#error }) });
-  }
-
-  #end: RunState = "succeeded";
-
-  #endState(): RunState {
-    return this.#end;
   }
 
   #announceStart(tally: StepTally): void {

@@ -11,7 +11,7 @@ import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
 import type { RunEvent, RunHandle, RunProgress, RunResult, TaskFailure } from "../run-api.ts";
-import { BatchScheduler, type SchedulerLimits } from "../scheduler/batch-scheduler.ts";
+import { BatchScheduler, type PlannedBatch, type SchedulerLimits } from "../scheduler/batch-scheduler.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { ElementLoader } from "./element-loader.ts";
@@ -188,9 +188,19 @@ export class RunService implements RunHandle {
     for (let batch = this.#scheduler.next(); batch !== undefined; batch = this.#scheduler.next()) {
       const now = this.#deps.clock.monotonic();
       for (const task of batch.tasks) this.#machine.accept({ t: "attempt-started", task }, now);
-      void this.#attempts.run(batch).catch((error: unknown) => this.#broken(error));
+      void this.#runBatch(batch);
     }
     this.#perform();
+  }
+
+  async #runBatch(batch: PlannedBatch<TaskUnit>): Promise<void> {
+    try {
+      await this.#attempts.run(batch);
+    } catch (error) {
+      this.#broken(error);
+    }
+    if (this.#storeError === undefined) this.#drive();
+    else this.#endBroken();
   }
 
   async #lookUp(): Promise<void> {

@@ -10,6 +10,9 @@ import type { StepPlan, SwitchPlan } from "./flow-plan.ts";
 
 export type Unit = TaskUnit | LevelUnit | SwitchUnit | ListUnit;
 
+/** Shared by all that have no readers yet; replaced, never changed. */
+export const NO_UNITS: Unit[] = [];
+
 interface UnitBase {
   readonly index: readonly number[];
   waits: number;
@@ -19,23 +22,35 @@ interface UnitBase {
   waiters: Unit[];
 }
 
-/** One task of the run. */
-export interface TaskUnit extends UnitBase {
-  readonly kind: "task";
+/** One task of the run. A class, because ten thousand of them should have one shape. */
+export class TaskUnit implements UnitBase {
+  readonly kind = "task";
+  readonly index: readonly number[];
+  waits = 1;
+  mustSkip = false;
+  status: UnitBase["status"] = "waiting";
+  waiters: Unit[] = NO_UNITS;
   readonly step: StepPlan;
-  readonly level?: LevelUnit;
-  phase: TaskPhase;
+  /** The opening that made it, where the step iterates itself. */
+  readonly level: LevelUnit | undefined;
+  phase: TaskPhase = "waiting";
   /** What is known once the inputs are. */
-  identity?: TaskIdentity;
-  fact?: Fact;
+  identity: TaskIdentity | undefined = undefined;
+  fact: Fact | undefined = undefined;
   /** Number of the next (or the running) attempt. */
-  attempt: number;
-  failures: number;
-  losses: number;
+  attempt = 0;
+  failures = 0;
+  losses = 0;
   /** After a loss: a process of its own. */
-  isAlone: boolean;
+  isAlone = false;
   /** The step has failed for good: its catch handler is called with this. */
-  catching?: ErrorRecord;
+  catching: ErrorRecord | undefined = undefined;
+
+  constructor(step: StepPlan, index: readonly number[], level: LevelUnit | undefined) {
+    this.step = step;
+    this.index = index;
+    this.level = level;
+  }
 }
 
 export type TaskPhase = "waiting" | "looking-up" | "ready" | "running" | "backing-off" | "succeeded" | "failed" | "cancelled";

@@ -6,7 +6,7 @@ import type { ArmRef, ValueRef } from "../../graph/flow-graph.ts";
 import { assert, defined } from "../../std/assert.ts";
 import { levelsOfRef, ROOT_LEVEL, type FlowPlan, type Member, type StepPlan } from "./flow-plan.ts";
 import { resolveRef, type GivenValues, type ResolutionScope } from "./input-resolution.ts";
-import { UnitTable, type LevelUnit, type ListUnit, type SwitchUnit, type TaskUnit, type Unit } from "./run-units.ts";
+import { NO_UNITS, TaskUnit, UnitTable, type LevelUnit, type ListUnit, type SwitchUnit, type Unit } from "./run-units.ts";
 
 export interface UnitGraphHooks {
   created(unit: Unit): void;
@@ -82,7 +82,7 @@ export class UnitGraph implements ResolutionScope {
   finish(unit: Unit): void {
     unit.status = "done";
     const { waiters } = unit;
-    unit.waiters = [];
+    unit.waiters = NO_UNITS;
     for (const waiter of waiters) this.#release(waiter);
   }
 
@@ -114,7 +114,7 @@ export class UnitGraph implements ResolutionScope {
     if (known !== undefined) return known;
     const levelName = defined(levelsOfRef(this.plan, ref.of).at(-1), "collect() of a value outside every foreach");
     const level = defined(this.#levels.get(levelName, prefix), `level ${levelName}`);
-    const unit: ListUnit = { kind: "list", index: prefix, waits: 1, mustSkip: false, status: "waiting", waiters: [], of: ref.of, level, isOpen: false };
+    const unit: ListUnit = { kind: "list", index: prefix, waits: 1, mustSkip: false, status: "waiting", waiters: NO_UNITS, of: ref.of, level, isOpen: false };
     table.set("", prefix, unit);
     this.#hooks.created(unit);
     this.#waitFor(unit, level);
@@ -138,32 +138,21 @@ export class UnitGraph implements ResolutionScope {
   }
 
   #create(member: Member, index: readonly number[], level: LevelUnit | undefined): TaskUnit | LevelUnit | SwitchUnit {
-    const base = { index, waits: 1, mustSkip: false, status: "waiting" as const, waiters: [] };
+    if (member.kind === "task") {
+      const unit = new TaskUnit(member.step, index, member.step.eaches.length === 0 ? undefined : level);
+      this.#tasks.set(member.step.name, index, unit);
+      this.#hooks.created(unit);
+      return unit;
+    }
+    const base = { index, waits: 1, mustSkip: false, status: "waiting" as const, waiters: NO_UNITS };
     if (member.kind === "switch") {
       const unit: SwitchUnit = { ...base, kind: "switch", plan: member.plan, deciders: [] };
       this.#switches.set(member.plan.name, index, unit);
       this.#hooks.created(unit);
       return unit;
     }
-    const { step } = member;
-    if (member.kind === "level") {
-      const unit: LevelUnit = { ...base, kind: "level", step, lists: step.eaches.map(() => undefined), count: 0 };
-      this.#levels.set(step.name, index, unit);
-      this.#hooks.created(unit);
-      return unit;
-    }
-    const unit: TaskUnit = {
-      ...base,
-      kind: "task",
-      step,
-      ...(level === undefined || step.eaches.length === 0 ? {} : { level }),
-      phase: "waiting",
-      attempt: 0,
-      failures: 0,
-      losses: 0,
-      isAlone: false,
-    };
-    this.#tasks.set(step.name, index, unit);
+    const unit: LevelUnit = { ...base, kind: "level", step: member.step, lists: member.step.eaches.map(() => undefined), count: 0 };
+    this.#levels.set(member.step.name, index, unit);
     this.#hooks.created(unit);
     return unit;
   }
@@ -202,7 +191,8 @@ export class UnitGraph implements ResolutionScope {
       if (unit.kind !== "list" || !unit.isOpen) unit.mustSkip = true;
       return;
     }
-    target.waiters.push(unit);
+    if (target.waiters === NO_UNITS) target.waiters = [unit];
+    else target.waiters.push(unit);
     unit.waits++;
   }
 
@@ -233,7 +223,7 @@ export class UnitGraph implements ResolutionScope {
   #skip(unit: Unit): void {
     unit.status = "skipped";
     const waiters = unit.kind === "switch" ? [...unit.waiters, ...unit.deciders] : unit.waiters;
-    unit.waiters = [];
+    unit.waiters = NO_UNITS;
     for (const waiter of waiters) {
       if (waiter.kind !== "list" || !waiter.isOpen) waiter.mustSkip = true;
       this.#release(waiter);
