@@ -60,6 +60,7 @@ export const ERROR_TABLE = {
   STORE_CORRUPT: row(7, "The store in {home} is damaged: {reason}.", "Move it aside; facts and artifacts are rebuilt by running again."),
   CONTENT_MISSING: row(7, "Content {id} is not in this store.", "Run the step that made it again."),
   CONTENT_MISMATCH: row(7, "Stored content of {id} does not hash to its id.", "The copy was set aside; run the step that made it again."),
+  CONTROL_LOST: row(6, "The process that holds the store ended while it was asked.", "Ask again."),
   // rim
   INTERRUPTED: row(130, "Interrupted.", "Run it again: finished tasks are reused."),
   NOT_AVAILABLE: row(2, "{what} is not part of this version.", "{hint}"),
