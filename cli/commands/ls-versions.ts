@@ -1,0 +1,23 @@
+/** `mf ls-versions`: stored versions, newest first. JSON: [{"artifact","id","run","at","by","bytes","peers"}]. */
+import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
+import { withReadSide } from "../compose.ts";
+import { ageText, bytesText } from "../output/format.ts";
+import { writeTable } from "../output/table.ts";
+
+export async function lsVersionsCommand(context: CommandContext, prefix: string | undefined, options: CommonOptions): Promise<number> {
+  const rows = await withReadSide(context, (readSide) => readSide.versions(prefix));
+  if (options.json === true) {
+    writeJson(context, rows);
+    return 0;
+  }
+  const now = context.clock.now();
+  writeTable(context.terminal, rows, [
+    { title: "artifact", text: (row) => row.artifact },
+    { title: "id", text: (row) => row.id },
+    { title: "run", text: (row) => row.run },
+    { title: "at", text: (row) => ageText(row.at, now), raw: (row) => String(row.at) },
+    { title: "by", text: (row) => row.by },
+    { title: "bytes", align: "right", text: (row) => bytesText(row.bytes), raw: (row) => String(row.bytes) },
+  ]);
+  return 0;
+}

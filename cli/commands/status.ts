@@ -1,0 +1,29 @@
+/** `mf status`: a run's steps and counts. JSON: {"run","flow","state","owner","sealed","steps","attempts"}. */
+import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
+import { withReadSide } from "../compose.ts";
+import { createPaint, stateStyle } from "../output/paint.ts";
+import { writeTable } from "../output/table.ts";
+
+export async function statusCommand(context: CommandContext, run: string, options: CommonOptions): Promise<number> {
+  const status = await withReadSide(context, (readSide) => readSide.status(run));
+  if (options.json === true) {
+    writeJson(context, status);
+    return 0;
+  }
+  const { terminal } = context;
+  const paint = createPaint(terminal.colourOut);
+  if (terminal.isOutTty) {
+    const { attempts } = status;
+    terminal.out(`run ${paint.bold(status.run)} ${stateStyle(paint, status.state)(status.state)}, owner ${status.owner}, ${attempts.total} attempts (${attempts.failed} failed, ${attempts.lost} lost)\n\n`);
+  }
+  writeTable(terminal, status.steps, [
+    { title: "step", text: (step) => step.name },
+    { title: "state", text: (step) => step.state, style: (step) => stateStyle(paint, step.state) },
+    ...(["total", "succeeded", "failed", "reused", "running"] as const).map((name) => ({
+      title: name,
+      align: "right" as const,
+      text: (step: (typeof status.steps)[number]) => String(step.tasks[name]),
+    })),
+  ]);
+  return 0;
+}

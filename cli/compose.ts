@@ -1,0 +1,133 @@
+/**
+ * The composition root: the one place where the parts are chosen and put together. `openRunSide` is what `mf run` needs and holds the
+ * store; `openReadSide` is what the reading commands need, from the store or from the process that holds it.
+ */
+import { availableParallelism } from "node:os";
+import { closeInterruptedRuns } from "../src/client/close-interrupted-runs.ts";
+import { connectControl } from "../src/client/control/control-client.ts";
+import { startControlServer } from "../src/client/control/control-server.ts";
+import { localReadSide } from "../src/client/control/local-read-side.ts";
+import type { ReadSide } from "../src/client/control/read-side.ts";
+import { createEngine } from "../src/engine/engine.ts";
+import { createHostPool } from "../src/engine/hosts/host-pool.ts";
+import type { Engine } from "../src/engine/run-api.ts";
+import { delay } from "../src/env/clock.ts";
+import { isMfError, type MfError } from "../src/model/errors.ts";
+import { openStore } from "../src/store/level/open-store.ts";
+import type { Store } from "../src/store/ports.ts";
+import type { CommandContext } from "./command-context.ts";
+
+/** A reading command holds the store for a moment only: worth waiting for. */
+const STORE_WAIT_MS = 4_000;
+const STORE_RETRY_MS = 60;
+
+export interface RunSide {
+  readonly engine: Engine;
+  readonly store: Store;
+  close(): Promise<void>;
+}
+
+export interface OpenedReadSide {
+  readonly readSide: ReadSide;
+  close(): Promise<void>;
+}
+
+/** @throws MfError STORE_IN_USE where another run goes on in the same home */
+export async function openRunSide(
+  context: CommandContext,
+  options: { maxWorkers?: number },
+): Promise<RunSide> {
+  const store = await openWhenFree(context, async () => {
+    // Somebody who answers holds the store for as long as its run takes.
+    const other = await connectControl(context.home);
+    other?.close();
+    return other !== undefined;
+  });
+  try {
+    await closeInterruptedRuns(store, isThisProcess, context.clock);
+    const { clock, random, logger, home } = context;
+    const hosts = createHostPool({
+      clock,
+      logger,
+      home,
+      slots: options.maxWorkers ?? availableParallelism(),
+      locate: (ids) => store.locate(ids),
+    });
+    const engine = createEngine({ store, hosts, clock, random, logger, peer: "local" });
+    const server = await startControlServer(home, { readSide: localReadSide(store), logger });
+    return {
+      engine,
+      store,
+      async close() {
+        await server.close();
+        await hosts.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+export async function openReadSide(context: CommandContext): Promise<OpenedReadSide> {
+  let remote: OpenedReadSide | undefined;
+  const asked = async (): Promise<boolean> => {
+    const connection = await connectControl(context.home);
+    if (connection === undefined) return false;
+    remote = { readSide: connection.readSide, close: async () => connection.close() };
+    return true;
+  };
+  try {
+    const store = await openWhenFree(context, asked);
+    await closeInterruptedRuns(store, isThisProcess, context.clock);
+    return { readSide: localReadSide(store), close: () => store.close() };
+  } catch (error) {
+    if (remote !== undefined) return remote;
+    throw error;
+  }
+}
+
+export async function withReadSide<T>(
+  context: CommandContext,
+  use: (readSide: ReadSide) => Promise<T>,
+): Promise<T> {
+  const opened = await openReadSide(context);
+  try {
+    return await use(opened.readSide);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Opens the store; while another process has it, waits a little, unless `isServed` finds that the holder answers on its socket. */
+async function openWhenFree(
+  context: CommandContext,
+  isServed: () => Promise<boolean>,
+): Promise<Store> {
+  const { clock, random, logger, home } = context;
+  const deadline = clock.monotonic() + STORE_WAIT_MS;
+  for (;;) {
+    const outcome = await tryOpen(home, { clock, random, logger });
+    if ("store" in outcome) return outcome.store;
+    if ((await isServed()) || clock.monotonic() > deadline) throw outcome.inUse;
+    await delay(clock, STORE_RETRY_MS);
+  }
+}
+
+async function tryOpen(
+  home: string,
+  deps: Pick<CommandContext, "clock" | "random" | "logger">,
+): Promise<{ store: Store } | { inUse: MfError }> {
+  try {
+    return { store: await openStore(home, deps) };
+  } catch (error) {
+    if (!isMfError(error, "STORE_IN_USE")) throw error;
+    return { inUse: error };
+  }
+}
+
+/** Only the holder of the store's lock may run anything in it, so a run of any other process has ended. */
+function isThisProcess(pid: number): boolean {
+  return pid === process.pid;
+}

@@ -1,0 +1,125 @@
+/** Shows a run while it goes on: repainted in place on a terminal (at most 10 frames a second), plain lines in a pipe, nothing if quiet. */
+import type { RunEvent, RunHandle } from "../../src/engine/run-api.ts";
+import type { Clock } from "../../src/env/clock.ts";
+import { taskText } from "../../src/model/ids.ts";
+import { fromErrorRecord } from "../../src/model/errors.ts";
+import { durationText } from "./format.ts";
+import { countsOf, drawProgressFrame } from "./progress-frame.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface RunDisplay {
+  /** A line for people that stays above the repainted part. */
+  say(line: string): void;
+  /** Leaves the last frame and the cursor as a terminal should be. */
+  stop(): void;
+}
+
+const FRAME_INTERVAL_MS = 100;
+const CURSOR_HIDE = "\u001B[?25l";
+const CURSOR_SHOW = "\u001B[?25h";
+
+export function showRun(
+  handle: RunHandle,
+  terminal: Terminal,
+  options: { clock: Clock; isQuiet: boolean },
+): RunDisplay {
+  if (options.isQuiet) return { say: (line) => terminal.err(`${line}\n`), stop: () => undefined };
+  if (!terminal.isLive) return showLines(handle, terminal);
+  return new LiveDisplay(handle, terminal, options.clock);
+}
+
+function showLines(handle: RunHandle, terminal: Terminal): RunDisplay {
+  const say = (line: string): void => terminal.err(`${line}\n`);
+  const stop = handle.subscribe((event) => {
+    const line = eventLine(event);
+    if (line !== undefined) say(line);
+  });
+  return { say, stop };
+}
+
+function eventLine(event: RunEvent): string | undefined {
+  switch (event.t) {
+    case "step-finished":
+      return `${event.progress.state} ${event.step}: ${countsOf(event.progress)}`;
+    case "attempt-failed":
+      return retryLine(event);
+    case "run-started":
+    case "step-started":
+    case "run-finished":
+      return undefined;
+  }
+}
+
+/** A failure for good is told at the end, with its frames. */
+function retryLine(event: Extract<RunEvent, { t: "attempt-failed" }>): string | undefined {
+  if (event.retryInMs === undefined) return undefined;
+  const { failure } = event;
+  const { message } = fromErrorRecord(failure.error);
+  return `attempt ${failure.attempt} of ${taskText(failure)} failed, again in ${durationText(event.retryInMs)}: ${message}`;
+}
+
+class LiveDisplay implements RunDisplay {
+  readonly #handle: RunHandle;
+  readonly #terminal: Terminal;
+  readonly #clock: Clock;
+  readonly #unsubscribe: () => void;
+  #cancelTimer: () => void = () => undefined;
+  #rowsPainted = 0;
+  #tick = 0;
+  #isStopped = false;
+
+  constructor(handle: RunHandle, terminal: Terminal, clock: Clock) {
+    this.#handle = handle;
+    this.#terminal = terminal;
+    this.#clock = clock;
+    terminal.err(CURSOR_HIDE);
+    process.once("exit", this.#showCursor);
+    this.#unsubscribe = handle.subscribe((event) => {
+      const line = event.t === "attempt-failed" ? retryLine(event) : undefined;
+      if (line !== undefined) this.say(line);
+    });
+    this.#paintAndWait();
+  }
+
+  say(line: string): void {
+    this.#terminal.err(`${this.#eraser()}${line}\n`);
+    this.#rowsPainted = 0;
+    if (!this.#isStopped) this.#paint();
+  }
+
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#unsubscribe();
+    this.#cancelTimer();
+    this.#paint();
+    this.#rowsPainted = 0;
+    this.#showCursor();
+    process.off("exit", this.#showCursor);
+  }
+
+  readonly #showCursor = (): void => this.#terminal.err(CURSOR_SHOW);
+
+  readonly #paintAndWait = (): void => {
+    this.#paint();
+    this.#cancelTimer = this.#clock.after(FRAME_INTERVAL_MS, this.#paintAndWait, { unref: true });
+  };
+
+  #paint(): void {
+    const { width, rows, colourErr } = this.#terminal;
+    const lines = drawProgressFrame(this.#handle.progress(), {
+      width: width(),
+      rows: rows(),
+      colour: colourErr,
+      tick: this.#tick,
+    });
+    this.#tick += 1;
+    this.#terminal.err(`${this.#eraser()}${lines.map((line) => `${line}\n`).join("")}`);
+    this.#rowsPainted = lines.length;
+  }
+
+  /** Back to where the frame began, and everything below it gone. */
+  #eraser(): string {
+    return this.#rowsPainted === 0 ? "" : `\u001B[${this.#rowsPainted}A\r\u001B[J`;
+  }
+}

@@ -1,0 +1,202 @@
+/** The commands and their options, as commander declares them. Nothing heavy is imported here: each action loads its command. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { MfError } from "../src/model/errors.ts";
+import type { CommandContext } from "./command-context.ts";
+import { parseDurationText } from "./output/format.ts";
+import { packageVersion } from "./package-root.ts";
+
+type Action = (context: CommandContext) => Promise<number>;
+
+/** Parses, runs the command, gives its exit code. @throws MfError */
+export async function runProgram(argv: readonly string[], context: CommandContext): Promise<number> {
+  let chosen: Action | undefined;
+  const program = createProgram((action) => {
+    chosen = action;
+  });
+  program.configureOutput({
+    writeOut: (text) => context.terminal.out(text),
+    // A usage error is thrown and rendered like every other.
+    writeErr: () => undefined,
+    getOutHelpWidth: () => context.terminal.width(),
+  });
+  if (argv.length === 0) {
+    program.outputHelp();
+    return 0;
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    throw usageError(error, argv);
+  }
+  return chosen === undefined ? 0 : chosen(context);
+}
+
+function usageError(error: CommanderError, argv: readonly string[]): MfError {
+  const message = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+  const name = argv.find((word) => !word.startsWith("-"));
+  const isKnown = name !== undefined && COMMAND_NAMES.includes(name);
+  return new MfError("USAGE", {
+    message: `${message.charAt(0).toUpperCase()}${message.slice(1)}${/[.?)]$/.test(message) ? "" : "."}`,
+    command: isKnown ? name : "",
+  });
+}
+
+export const COMMAND_NAMES: readonly string[] = [
+  "run", "check", "show", "ls", "status", "logs", "ls-versions", "get", "init", "completion", "doctor", "version",
+];
+
+export function createProgram(choose: (action: Action) => void): Command {
+  const program = new Command("mf");
+  program
+    .description("Scientific workflows on the machines a lab already has.")
+    .version(packageVersion(), "-V, --version")
+    .exitOverride()
+    .showHelpAfterError(false)
+    .addHelpText("after", "\nMF_HOME=DIR keeps runs and artifacts in DIR (default: the platform's data directory).");
+  addFlowCommands(program, choose);
+  addReadCommands(program, choose);
+  addOtherCommands(program, choose);
+  for (const command of program.commands) {
+    command.exitOverride();
+    if (!command.options.some((option) => option.long === "--json")) {
+      command.option("--json", "write JSON");
+    }
+  }
+  return program;
+}
+
+function addFlowCommands(program: Command, choose: (action: Action) => void): void {
+  program
+    .command("run")
+    .description("run a flow here; tasks whose results are known are reused")
+    .argument("<file>", "flow file")
+    .option("-p, --param <name=value>", "a parameter (may be repeated)", collect, [])
+    .option("-P, --params-file <file>", "parameters as a JSON object")
+    .option("--json", "end with one JSON object: run, state, durationMs, tasks")
+    .option("--no-check", "do not check types first")
+    .option("--no-cache", "reuse nothing")
+    .option("--seed <seed>", "enters every task's seed")
+    .option("--max-tasks <n>", "limit of tasks for each step", positiveInteger)
+    .option("--max-workers <n>", "attempts at once", positiveInteger)
+    .option("-q, --quiet", "no progress; prints the run's id only")
+    .action((file, options) =>
+      choose(async (context) => (await import("./commands/run.ts")).runCommand(context, file, options)),
+    );
+  program
+    .command("check")
+    .description("type errors, graph errors and captured variables, all at once")
+    .argument("<file>", "flow file")
+    .action((file, options) =>
+      choose(async (context) => (await import("./commands/check.ts")).checkCommand(context, file, options)),
+    );
+  program
+    .command("show")
+    .description("draw a flow, or a run with the states of its steps")
+    .argument("<flow-or-run>", "flow file, or flow/run")
+    .addOption(new Option("--as <form>", "form").choices(["tty", "mermaid", "dot", "svg", "html"]).default("tty"))
+    .option("-o, --output <file>", "write to a file")
+    .action((target, options) =>
+      choose(async (context) => (await import("./commands/show.ts")).showCommand(context, target, options)),
+    );
+}
+
+function addReadCommands(program: Command, choose: (action: Action) => void): void {
+  program
+    .command("ls")
+    .description("list runs, newest first")
+    .argument("[flow]", "only this flow's")
+    .option("-n, --limit <n>", "at most this many", positiveInteger, 50)
+    .addOption(
+      new Option("--state <state>", "only in this state").choices(["waiting", "running", "succeeded", "failed", "cancelled"]),
+    )
+    .option("-q, --quiet", "ids only")
+    .action((flow, options) =>
+      choose(async (context) => (await import("./commands/ls.ts")).lsCommand(context, flow, options)),
+    );
+  program
+    .command("status")
+    .description("steps, counts and failures of a run")
+    .argument("<run>", "flow/run")
+    .action((run, options) =>
+      choose(async (context) => (await import("./commands/status.ts")).statusCommand(context, run, options)),
+    );
+  program
+    .command("logs")
+    .description("what steps printed")
+    .argument("<pathspec>", "flow/run[/step[index]]")
+    .option("-f, --follow", "go on until the run ends")
+    .option("--stderr", "only what went to stderr")
+    .option("--tail <n>", "only the last lines", nonNegativeInteger)
+    .option("--since <duration>", "only the last 90s, 10m, 2h, 1d", duration)
+    .action((pathspec, options) =>
+      choose(async (context) => (await import("./commands/logs.ts")).logsCommand(context, pathspec, options)),
+    );
+  program
+    .command("ls-versions")
+    .description("every stored version of artifacts, newest first")
+    .argument("[artifact]", "flow[/step[/artifact]]")
+    .action((prefix, options) =>
+      choose(async (context) => (await import("./commands/ls-versions.ts")).lsVersionsCommand(context, prefix, options)),
+    );
+  program
+    .command("get")
+    .description("print or save an artifact, verified by its hash")
+    .argument("<pathspec>", "flow/run/step[index]/artifact, or c:ID")
+    .option("-o, --output <file>", "write to a file: bytes and files as they are, other values as JSON")
+    .addOption(new Option("--as <form>", "form").choices(["json", "bytes", "npy"]))
+    .action((pathspec, options) =>
+      choose(async (context) => (await import("./commands/get.ts")).getCommand(context, pathspec, options)),
+    );
+}
+
+function addOtherCommands(program: Command, choose: (action: Action) => void): void {
+  program
+    .command("init")
+    .description("write a first flow")
+    .argument("[directory]", "where", ".")
+    .addOption(new Option("--template <name>", "template").choices(["hello", "python"]).default("hello"))
+    .action((directory, options) =>
+      choose(async (context) => (await import("./commands/init.ts")).initCommand(context, directory, options)),
+    );
+  program
+    .command("completion")
+    .description("print a completion script: eval \"$(mf completion bash)\"")
+    .argument("<shell>", "bash, zsh or fish")
+    .action((shell, options) =>
+      choose(async (context) => (await import("./commands/completion.ts")).completionCommand(context, shell, options)),
+    );
+  program
+    .command("doctor")
+    .description("check what Meshflow needs: Node.js, Python, store, disk")
+    .action((options) =>
+      choose(async (context) => (await import("./commands/doctor.ts")).doctorCommand(context, options)),
+    );
+  program
+    .command("version")
+    .description("print versions")
+    .action((options) =>
+      choose(async (context) => (await import("./commands/version.ts")).versionCommand(context, options)),
+    );
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 1.");
+  return Number(text);
+}
+
+function nonNegativeInteger(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 0.");
+  return Number(text);
+}
+
+function duration(text: string): number {
+  const ms = parseDurationText(text);
+  if (ms === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 1d.");
+  return ms;
+}

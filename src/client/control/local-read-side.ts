@@ -1,0 +1,65 @@
+/** ReadSide over a store that this process holds: the reading functions of src/client under one interface. */
+import { MfError } from "../../model/errors.ts";
+import type { Store } from "../../store/ports.ts";
+import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
+import { listRuns, resolveRun, runStatus } from "../runs.ts";
+import { listVersions } from "../versions.ts";
+import type { ReadSide, ResolvedPathspec } from "./read-side.ts";
+
+export function localReadSide(store: Store): ReadSide {
+  return {
+    runs: (flow) => listRuns(store, flow === undefined ? {} : { flow }),
+    run: (run) => resolveRun(store, run),
+    status: async (run) => runStatus(store, (await resolveRun(store, run)).run),
+    async versions(prefix) {
+      const rows = await listVersions(store, prefix ?? "");
+      return rows.map(({ artifact, id, run, at, by, bytes, peers }) => ({ artifact, id, run, at, by, bytes, peers }));
+    },
+    resolve: async (pathspec) => toData(pathspec, await resolvePathspec(store, pathspec)),
+    async packageId(run) {
+      const { run: ref } = await resolveRun(store, run);
+      for await (const entry of store.journal(ref)) {
+        if (entry.t === "run-started") return entry.packageId;
+      }
+      throw new MfError("RUN_NOT_FOUND", { run });
+    },
+    locate: (ids) => store.locate(ids),
+  };
+}
+
+/** Only what a reader needs, as plain data. A flow or a run alone names no value. */
+function toData(pathspec: string, resolved: Resolved): ResolvedPathspec {
+  switch (resolved.k) {
+    case "content":
+      return { kind: "content", id: resolved.id };
+    case "artifacts": {
+      const artifacts = resolved.artifacts.map(({ pathspec, index, ref, path }) => ({
+        pathspec, index, ref, path, name: nameOf(pathspec, path),
+      }));
+      const [first] = artifacts;
+      return resolved.isOne && first !== undefined ? { kind: "artifact", artifact: first } : { kind: "artifacts", artifacts };
+    }
+    case "tasks":
+      return {
+        kind: "artifacts",
+        artifacts: resolved.tasks.flatMap((task) =>
+          Object.entries(task.fact.outputs).map(([name, ref]) => ({
+            pathspec: `${task.pathspec}/${name}`, name, index: task.index, ref, path: [],
+          })),
+        ),
+      };
+    case "flow":
+    case "run":
+      throw new MfError("PATHSPEC_NOT_FOUND", {
+        pathspec,
+        reason: "it names no artifact",
+        hint: "Write flow/run/step[i]/artifact; `mf ls-versions` lists artifacts.",
+      });
+  }
+}
+
+function nameOf(pathspec: string, path: readonly string[]): string {
+  const last = pathspec.slice(pathspec.lastIndexOf("/") + 1);
+  const tail = path.length === 0 ? "" : `.${path.join(".")}`;
+  return tail !== "" && last.endsWith(tail) ? last.slice(0, -tail.length) : last;
+}
