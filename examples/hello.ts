@@ -2,7 +2,11 @@
 //   mf run examples/hello.ts -p name=you
 import { flow, p } from "meshflow";
 
-const hello = flow("hello", { name: p.string("world", "whom to greet") }, { doc: "Greets, then louder." });
+const hello = flow(
+  "hello",
+  { name: p.string("world", "whom to greet") },
+  { doc: "Greets, then louder." },
+);
 
 const greet = hello.step("greet", hello.params, ({ name }) => ({ text: `hello ${name}` }));
 

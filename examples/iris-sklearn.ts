@@ -11,7 +11,11 @@ const iris = flow(
 );
 
 const load = iris.step("load", iris.params, async ({ csv }) => {
-  const cells = (await csv.text()).trim().split("\n").slice(1).map((line) => line.split(","));
+  const cells = (await csv.text())
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.split(","));
   const species = [...new Set(cells.map((row) => row.at(-1) ?? ""))];
   return {
     X: Float64Array.from(cells.flatMap((row) => row.slice(0, -1).map(Number))),
@@ -38,18 +42,22 @@ const fit = iris.python(
   },
 );
 
-iris.step("report", { fits: collect(fit), y: load.y, species: load.species }, ({ fits, y, species }) => {
-  const best = fits.reduce((most, one) => (one.accuracy > most.accuracy ? one : most));
-  const confusion = species.map((actual, row) => ({
-    actual,
-    ...Object.fromEntries(
-      species.map((predicted, column) => [
-        predicted,
-        y.filter((kind, index) => kind === row && best.predicted[index] === column).length,
-      ]),
-    ),
-  }));
-  return { strength: best.strength, accuracy: best.accuracy, confusion };
-});
+iris.step(
+  "report",
+  { fits: collect(fit), y: load.y, species: load.species },
+  ({ fits, y, species }) => {
+    const best = fits.reduce((most, one) => (one.accuracy > most.accuracy ? one : most));
+    const confusion = species.map((actual, row) => ({
+      actual,
+      ...Object.fromEntries(
+        species.map((predicted, column) => [
+          predicted,
+          y.filter((kind, index) => kind === row && best.predicted[index] === column).length,
+        ]),
+      ),
+    }));
+    return { strength: best.strength, accuracy: best.accuracy, confusion };
+  },
+);
 
 export default iris;

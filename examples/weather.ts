@@ -6,8 +6,14 @@ import { collect, each, flow, p } from "meshflow";
 const weather = flow(
   "weather",
   {
-    seattle: p.file("../node_modules/vega-datasets/data/seattle-weather.csv", "daily weather of Seattle"),
-    others: p.file("../node_modules/vega-datasets/data/weather.csv", "daily weather with a location column"),
+    seattle: p.file(
+      "../node_modules/vega-datasets/data/seattle-weather.csv",
+      "daily weather of Seattle",
+    ),
+    others: p.file(
+      "../node_modules/vega-datasets/data/weather.csv",
+      "daily weather with a location column",
+    ),
   },
   { doc: "Summarises daily weather by city, year and month." },
 );

@@ -52,7 +52,8 @@ export class FlowRecorder {
     this.#problems.push({
       code: "PARAM_SCHEMA_INVALID",
       message: `Parameter "${name}" is ${show(schema)}.`,
-      remedy: "Use a kind such as p.number(0.1), or a schema of zod, valibot or another Standard Schema library.",
+      remedy:
+        "Use a kind such as p.number(0.1), or a schema of zod, valibot or another Standard Schema library.",
     });
   }
 
@@ -130,7 +131,8 @@ export class FlowRecorder {
           problems.push({
             code: "VALUE_UNSTORABLE",
             message: `A constant given to flow.value() cannot be stored: ${error instanceof Error ? error.message : String(error)}`,
-            remedy: "Give data: numbers, strings, arrays, plain objects, typed arrays, Map, Set, Date or bigint.",
+            remedy:
+              "Give data: numbers, strings, arrays, plain objects, typed arrays, Map, Set, Date or bigint.",
           });
           return new Uint8Array();
         }
@@ -174,7 +176,11 @@ export class FlowRecorder {
         remedy: "Write requires: ['scikit-learn>=1.2'].",
       });
     }
-    return { file: text(settings["file"]), fn: text(settings["fn"]), requires: isList ? (requires as string[]) : [] };
+    return {
+      file: text(settings["file"]),
+      fn: text(settings["fn"]),
+      requires: isList ? requires : [],
+    };
   }
 
   #inputs(call: StepCall): (toRef: (ref: PendingRef) => ValueRef) => InputDeclaration {
@@ -191,7 +197,9 @@ export class FlowRecorder {
     } else {
       this.#ownTarget(call.name, `step "${call.name}"`, call.inputs);
     }
-    return (toRef) => ({ fields: Object.fromEntries(fields.map(([key, ref]) => [key, toRef(ref)])) });
+    return (toRef) => ({
+      fields: Object.fromEntries(fields.map(([key, ref]) => [key, toRef(ref)])),
+    });
   }
 
   /** The ref behind a handle; undefined (and a problem) where it is none, or one of another flow. */
@@ -250,7 +258,11 @@ export class FlowRecorder {
 }
 
 function isList(value: unknown): boolean {
-  return Array.isArray(value) || value instanceof Set || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+  return (
+    Array.isArray(value) ||
+    value instanceof Set ||
+    (ArrayBuffer.isView(value) && !(value instanceof DataView))
+  );
 }
 
 function capital(text: string): string {

@@ -33,6 +33,7 @@ export interface FlowSettings {
   readonly doc?: string;
 }
 
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- the object without parameters
 type NoParams = Readonly<Record<never, never>>;
 
 /**
@@ -78,7 +79,9 @@ function makeScope(recorder: FlowRecorder, within: ArmRef | undefined): object {
       if (!isRecord(arms)) recorder.reportArms(name, arms);
       for (const [key, arm] of Object.entries(isRecord(arms) ? arms : {})) {
         const scope = makeScope(recorder, { switch: name, case: key });
-        declared.set(key, () => (typeof arm === "function" ? (arm as (scope: object) => unknown)(scope) : arm));
+        declared.set(key, () =>
+          typeof arm === "function" ? (arm as (scope: object) => unknown)(scope) : arm,
+        );
       }
       return recorder.switch({ name, on, within }, declared);
     },

@@ -84,9 +84,13 @@ type LastSegment<S extends string> = S extends `${string}/${infer R}`
 /** Whether collect() has a foreach to leave, as a type whose property is the reason where it has none. */
 export type Collectable<S extends string> =
   LastSegment<S> extends `${string}=${string}`
-    ? { readonly __collect_error: "this value stands in a switch arm, not in a foreach: use the handle that switch() returned" }
+    ? {
+        readonly __collect_error: "this value stands in a switch arm, not in a foreach: use the handle that switch() returned";
+      }
     : S extends ""
-      ? { readonly __collect_error: "collect() needs a value from inside a foreach: no each() leads to this one" }
+      ? {
+          readonly __collect_error: "collect() needs a value from inside a foreach: no each() leads to this one";
+        }
       : unknown;
 
 export type SameScope<S extends string> = [S] extends [never]

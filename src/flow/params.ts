@@ -36,7 +36,9 @@ function makeParam<T>(of: ParamKind<T>): Param<T> {
   const validate = (value: unknown): SchemaResult<T> => {
     if (value === undefined && of.initial !== undefined) return { value: of.initial };
     const result = value === undefined ? undefined : of.read(value);
-    return result === undefined ? { issues: [{ message: `expected ${of.wanted}` }] } : { value: result };
+    return result === undefined
+      ? { issues: [{ message: `expected ${of.wanted}` }] }
+      : { value: result };
   };
   return {
     "~standard": { version: 1, vendor: "meshflow", validate },
@@ -70,8 +72,16 @@ export const p = {
     initial?: Words[number],
     help?: string,
   ): Param<Words[number]> {
-    const read = (value: unknown): Words[number] | undefined => choices.find((word) => word === value);
-    return makeParam<Words[number]>({ kind: "one-of", help, initial, choices, read, wanted: `one of ${choices.join(", ")}` });
+    const read = (value: unknown): Words[number] | undefined =>
+      choices.find((word) => word === value);
+    return makeParam<Words[number]>({
+      kind: "one-of",
+      help,
+      initial,
+      choices,
+      read,
+      wanted: `one of ${choices.join(", ")}`,
+    });
   },
   /**
    * A file. It is stored when a run begins, so the run keeps its content. A default is relative to the flow file;
@@ -79,13 +89,26 @@ export const p = {
    * Validation yields the path; steps get a FileRef.
    */
   file(initial?: string, help?: string): Param<FileRef> {
-    const read = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
-    const param: Param<string> = makeParam({ kind: "file", help, initial, read, wanted: "the path of a file" });
+    const read = (value: unknown) =>
+      typeof value === "string" && value !== "" ? value : undefined;
+    const param: Param<string> = makeParam({
+      kind: "file",
+      help,
+      initial,
+      read,
+      wanted: "the path of a file",
+    });
     return param as unknown as Param<FileRef>;
   },
   /** Any data, given as JSON text: `p.json<number[]>([1, 2])`. For checked shapes use a Standard Schema instead. */
   json<T = unknown>(initial?: T, help?: string): Param<T> {
-    return makeParam<T>({ kind: "json", help, initial, read: (value) => readJson(value) as T, wanted: "JSON" });
+    return makeParam<T>({
+      kind: "json",
+      help,
+      initial,
+      read: (value) => readJson(value) as T,
+      wanted: "JSON",
+    });
   },
 } as const;
 
@@ -133,12 +156,16 @@ function foreignDetails(schema: StandardSchema): ParamDetails {
     kind: "json",
     ...(typeof help === "string" ? { help } : {}),
     ...(absent.issues === undefined ? { defaultText: valueText(absent.value) } : {}),
-    ...(Array.isArray(choices) && choices.every((word) => typeof word === "string") ? { choices } : {}),
+    ...(Array.isArray(choices) && choices.every((word) => typeof word === "string")
+      ? { choices }
+      : {}),
   };
 }
 
 function jsonSchemaOf(schema: StandardSchema): Readonly<Record<string, unknown>> {
-  const jsonSchema = (schema["~standard"] as { jsonSchema?: { input?: (options: object) => unknown } }).jsonSchema;
+  const jsonSchema = (
+    schema["~standard"] as { jsonSchema?: { input?: (options: object) => unknown } }
+  ).jsonSchema;
   try {
     const shape = jsonSchema?.input?.({ target: "draft-2020-12" });
     return isRecord(shape) ? shape : {};
@@ -165,7 +192,12 @@ export async function readParam(
   const data = readJson(text);
   const second = data === undefined ? first : await validate(data);
   if (second.issues === undefined) return second.value;
-  throw new MfError("PARAM_INVALID", { flow, param: name, reason: issuesText(second.issues), value: show(text) });
+  throw new MfError("PARAM_INVALID", {
+    flow,
+    param: name,
+    reason: issuesText(second.issues),
+    value: show(text),
+  });
 }
 
 function valueText(value: unknown): string {

@@ -27,7 +27,9 @@ export function makePointer(target: PointerTarget): unknown {
   return new Proxy(Object.freeze({ [TARGET]: target }), {
     get: (_self, key) => propertyOf(target, key),
     set: () => {
-      throw new TypeError(`A handle is a pointer to a value that a task will store; it cannot be assigned to.`);
+      throw new TypeError(
+        `A handle is a pointer to a value that a task will store; it cannot be assigned to.`,
+      );
     },
   });
 }
@@ -94,7 +96,8 @@ const CONSTANT_CHARS_MAX = 40;
 
 function constantText(value: unknown): string {
   if (ArrayBuffer.isView(value)) return value.constructor.name;
-  if (value instanceof Map || value instanceof Set) return `${value.constructor.name}(${value.size})`;
+  if (value instanceof Map || value instanceof Set)
+    return `${value.constructor.name}(${value.size})`;
   let text: string | undefined;
   try {
     text = JSON.stringify(value);

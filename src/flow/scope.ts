@@ -19,6 +19,7 @@ import type { StepResult } from "./storable.ts";
 // oxlint-disable-next-line typescript/no-invalid-void-type -- a function that returns nothing has type void
 type Output = object | void;
 type Artifacts<O> = O extends object ? O : NoArtifacts;
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- the object without artifacts
 type NoArtifacts = Readonly<Record<never, never>>;
 
 /** A step's function as its author writes it. */
@@ -79,11 +80,7 @@ export interface Scope<At extends string> {
   ): StepHandle<Values<I>, Artifacts<O> | F, OutScope<I, N, Deepest<ScopeOf<I> | At>>>;
 
   /** Declares a step whose function is Python: numpy arrays and typed arrays are passed without conversion by hand. */
-  python<
-    const N extends string,
-    const I extends Inputs,
-    Schema extends StandardSchema = Untyped,
-  >(
+  python<const N extends string, const I extends Inputs, Schema extends StandardSchema = Untyped>(
     name: N,
     inputs: I & SameScope<Deepest<ScopeOf<I> | At>>,
     settings: PythonSettings<Schema>,

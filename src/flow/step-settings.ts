@@ -10,7 +10,9 @@ export type Size = `${number}${"B" | "KB" | "MB" | "GB" | "TB"}`;
 
 export interface StepSettings {
   /** Attempts after the first, or how to space them: wait before retry n = backoff * factor^(n-1). @default 0 */
-  readonly retry?: number | { readonly times: number; readonly backoff?: Duration; readonly factor?: number };
+  readonly retry?:
+    | number
+    | { readonly times: number; readonly backoff?: Duration; readonly factor?: number };
   /** An attempt that runs longer is stopped and counts as failed. @default none */
   readonly timeout?: Duration;
   /** What one attempt needs. Declaring `mem` or `gpu` gives each attempt a process of its own. @default one core */
@@ -63,10 +65,17 @@ export class SettingsReader {
     this.#step = step;
   }
 
-  read(settings: Readonly<Record<string, unknown>>, alsoAllowed: readonly string[] = []): StepOptions {
+  read(
+    settings: Readonly<Record<string, unknown>>,
+    alsoAllowed: readonly string[] = [],
+  ): StepOptions {
     for (const name of Object.keys(settings)) {
       if (!NAMES.has(name) && !alsoAllowed.includes(name)) {
-        this.#refuse(name, "is no option of a step", `Options are: ${[...NAMES, ...alsoAllowed].join(", ")}.`);
+        this.#refuse(
+          name,
+          "is no option of a step",
+          `Options are: ${[...NAMES, ...alsoAllowed].join(", ")}.`,
+        );
       }
     }
     const timeoutMs = this.#duration("timeout", settings["timeout"]);
@@ -90,7 +99,11 @@ export class SettingsReader {
     if (value === undefined) return standard;
     if (typeof value === "number") return { ...standard, times: this.#count("retry", value) };
     if (!isRecord(value)) {
-      this.#refuse("retry", `is ${show(value)}`, "Write retry: 3 or retry: { times: 3, backoff: '2s' }.");
+      this.#refuse(
+        "retry",
+        `is ${show(value)}`,
+        "Write retry: 3 or retry: { times: 3, backoff: '2s' }.",
+      );
       return standard;
     }
     return {
@@ -108,7 +121,8 @@ export class SettingsReader {
       return standard;
     }
     for (const name of Object.keys(value)) {
-      if (!RESOURCE_NAMES.has(name)) this.#refuse(`resources.${name}`, "is unknown", "Resources are cpu, mem and gpu.");
+      if (!RESOURCE_NAMES.has(name))
+        this.#refuse(`resources.${name}`, "is unknown", "Resources are cpu, mem and gpu.");
     }
     const memBytes = this.#size("resources.mem", value["mem"]);
     return {
@@ -122,7 +136,11 @@ export class SettingsReader {
     if (value === undefined) return STEP_OPTIONS_DEFAULT.cache;
     if (typeof value === "boolean") return { enabled: value };
     if (!isRecord(value)) {
-      this.#refuse("cache", `is ${show(value)}`, "Write cache: false or cache: { ttl: '1d', salt: 'v2' }.");
+      this.#refuse(
+        "cache",
+        `is ${show(value)}`,
+        "Write cache: false or cache: { ttl: '1d', salt: 'v2' }.",
+      );
       return STEP_OPTIONS_DEFAULT.cache;
     }
     const ttlMs = this.#duration("cache.ttl", value["ttl"]);
@@ -143,7 +161,11 @@ export class SettingsReader {
   #hasCatch(value: unknown): boolean {
     if (value === undefined) return false;
     if (typeof value !== "function") {
-      this.#refuse("catch", `is ${show(value)}`, "Write catch: (error, inputs) => ({ ok: false }).");
+      this.#refuse(
+        "catch",
+        `is ${show(value)}`,
+        "Write catch: (error, inputs) => ({ ok: false }).",
+      );
     }
     return true;
   }
@@ -158,16 +180,32 @@ export class SettingsReader {
   }
 
   #duration(name: string, value: unknown): number | undefined {
-    return this.#unit({ name, value, units: DURATION_MS, remedy: "Write a duration such as '30s', '10m' or '2h'." });
+    return this.#unit({
+      name,
+      value,
+      units: DURATION_MS,
+      remedy: "Write a duration such as '30s', '10m' or '2h'.",
+    });
   }
 
   #size(name: string, value: unknown): number | undefined {
-    return this.#unit({ name, value, units: SIZE_BYTES, remedy: "Write a size such as '512MB' or '4GB'." });
+    return this.#unit({
+      name,
+      value,
+      units: SIZE_BYTES,
+      remedy: "Write a size such as '512MB' or '4GB'.",
+    });
   }
 
-  #unit(given: { name: string; value: unknown; units: Readonly<Record<string, number>>; remedy: string }): number | undefined {
+  #unit(given: {
+    name: string;
+    value: unknown;
+    units: Readonly<Record<string, number>>;
+    remedy: string;
+  }): number | undefined {
     if (given.value === undefined) return undefined;
-    const match = typeof given.value === "string" ? /^(\d+(?:\.\d+)?)([a-zA-Z]+)$/.exec(given.value) : null;
+    const match =
+      typeof given.value === "string" ? /^(\d+(?:\.\d+)?)([a-zA-Z]+)$/.exec(given.value) : null;
     const factor = given.units[match?.[2] ?? ""];
     if (match === null || factor === undefined || Number(match[1]) <= 0) {
       this.#refuse(given.name, `is ${show(given.value)}`, given.remedy);
@@ -211,8 +249,10 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 /** A value in a message: short, and never the output of a user's own toString. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 39)}…` : value);
-  if (value === null || ["number", "boolean", "undefined", "bigint"].includes(typeof value)) return String(value);
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 39)}…` : value);
+  if (value === null || ["number", "boolean", "undefined", "bigint"].includes(typeof value))
+    return String(value);
   if (Array.isArray(value)) return "an array";
   return typeof value === "function" ? "a function" : "an object";
 }

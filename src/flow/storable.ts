@@ -42,5 +42,7 @@ type NotArtifacts =
 
 /** What a step may return: an object, whose properties are its artifacts. */
 export type StepResult<O> = O extends NotArtifacts
-  ? { readonly __error: "a step returns an object whose properties are its artifacts: return { name: value }" }
+  ? {
+      readonly __error: "a step returns an object whose properties are its artifacts: return { name: value }";
+    }
   : Storable<O>;

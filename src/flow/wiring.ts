@@ -15,7 +15,9 @@ export function each<L extends List, S extends string>(list: Ref<L, S>): Each<El
  * Leaves one foreach: an array of what its tasks stored, in the order of the elements.
  * @example f.step('best', { all: collect(fit.loss) }, ({ all }) => ({ best: Math.min(...all) }))
  */
-export function collect<T, S extends string>(value: Ref<T, S> & Collectable<S>): Ref<T[], Parent<S>> {
+export function collect<T, S extends string>(
+  value: Ref<T, S> & Collectable<S>,
+): Ref<T[], Parent<S>> {
   return wrap("collect", value) as Ref<T[], Parent<S>>;
 }
 
@@ -24,21 +26,27 @@ export function collect<T, S extends string>(value: Ref<T, S> & Collectable<S>):
  * @example f.step('report', { model: from<Model>('sweep/latest/best.model') }, ({ model }) => …)
  */
 export function from<T = unknown>(pathspec: `${string}/${string}/${string}`): Ref<T> {
-  return makePointer({ ref: { k: "from", pathspec: slashed(pathspec) }, owner: undefined }) as Ref<T>;
+  return makePointer({
+    ref: { k: "from", pathspec: slashed(pathspec) },
+    owner: undefined,
+  }) as Ref<T>;
 }
 
 /** `flow/run/step.artifact` (as handles are written) and `flow/run/step/artifact` (as pathspecs are) mean the same. */
 function slashed(pathspec: string): string {
   const parts = pathspec.split("/");
   const [flow, run, step] = parts;
-  if (parts.length !== 3 || flow === undefined || run === undefined || step === undefined) return pathspec;
+  if (parts.length !== 3 || flow === undefined || run === undefined || step === undefined)
+    return pathspec;
   return [flow, run, step.replace(".", "/")].join("/");
 }
 
 function wrap(k: "each" | "collect", value: unknown): unknown {
   const target = targetOf(value);
   if (target === undefined) {
-    throw new TypeError(`${k}() takes a handle, such as ${k}(load.rows); got ${value === null ? "null" : typeof value}. For a constant: ${k}(flow.value([…])).`);
+    throw new TypeError(
+      `${k}() takes a handle, such as ${k}(load.rows); got ${value === null ? "null" : typeof value}. For a constant: ${k}(flow.value([…])).`,
+    );
   }
   return makePointer({ ref: { k, of: target.ref }, owner: target.owner });
 }

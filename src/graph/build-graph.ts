@@ -48,7 +48,10 @@ function placeStep(state: BuildState, step: DeclaredStep): StepDeclaration {
       opensForeach = true;
       checkEach(state, step.name, ref.of);
     }
-    scopes.push({ text: refText(ref), scope: scopeOf(state, step.name, ref.k === "each" ? ref.of : ref) });
+    scopes.push({
+      text: refText(ref),
+      scope: scopeOf(state, step.name, ref.k === "each" ? ref.of : ref),
+    });
   }
   const around = resolveScope(state, step, scopes);
   const scope = opensForeach ? [...around, step.name] : around;
@@ -66,7 +69,8 @@ function placeStep(state: BuildState, step: DeclaredStep): StepDeclaration {
 
 function placeSwitch(state: BuildState, item: DeclaredSwitch): SwitchDeclaration | undefined {
   const on = item.on;
-  const scopes = on === undefined ? [] : [{ text: refText(on), scope: scopeOf(state, item.name, on) }];
+  const scopes =
+    on === undefined ? [] : [{ text: refText(on), scope: scopeOf(state, item.name, on) }];
   const scope = resolveScope(state, item, scopes);
   if (!state.switchScopes.has(item.name)) state.switchScopes.set(item.name, scope);
   if (on === undefined) return undefined;
@@ -90,13 +94,18 @@ function resolveScope(
   const found = deepestScope([at, ...inputs.map((input) => input.scope)]);
   if ("scope" in found) return found.scope;
   const [stray, deepest] = found.mixed;
-  const nameOf = (scope: ScopePath) => inputs.find((input) => input.scope === scope)?.text ?? "its own arm";
-  const [one, two] = [`${nameOf(stray)} (${scopeText(stray)})`, `${nameOf(deepest)} (${scopeText(deepest)})`];
+  const nameOf = (scope: ScopePath) =>
+    inputs.find((input) => input.scope === scope)?.text ?? "its own arm";
+  const [one, two] = [
+    `${nameOf(stray)} (${scopeText(stray)})`,
+    `${nameOf(deepest)} (${scopeText(deepest)})`,
+  ];
   const depth = stray.findIndex((segment, index) => deepest[index] !== segment);
   if (isArm(stray[depth] ?? "") && isArm(deepest[depth] ?? "")) {
     report(state, item.name, "ARMS_MIXED", {
       message: `"${item.name}" reads ${one} and ${two}: only one of these arms runs, so it never could.`,
-      remedy: "Read the handle that switch() returned: it is the result of whichever arm was chosen.",
+      remedy:
+        "Read the handle that switch() returned: it is the result of whichever arm was chosen.",
     });
   } else {
     report(state, item.name, "FOREACH_MIXED", {

@@ -84,6 +84,7 @@ function checkPython(step: DeclaredStep, problems: GraphProblem[]): void {
     code: "PYTHON_OPTION_MISSING",
     step: step.name,
     message: `Python step "${step.name}" does not say ${missing.map((name) => `\`${name}\``).join(" and ")}.`,
-    remedy: "Name the file (relative to the flow file) and the function in it: { file: 'fit.py', fn: 'fit' }.",
+    remedy:
+      "Name the file (relative to the flow file) and the function in it: { file: 'fit.py', fn: 'fit' }.",
   });
 }

@@ -1,5 +1,11 @@
 /** Questions about a graph, all pure. The engine asks them to expand foreachs and to tell what waits for what. */
-import type { FlowGraph, InputDeclaration, StepDeclaration, SwitchDeclaration, ValueRef } from "./flow-graph.ts";
+import type {
+  FlowGraph,
+  InputDeclaration,
+  StepDeclaration,
+  SwitchDeclaration,
+  ValueRef,
+} from "./flow-graph.ts";
 
 /** The name under which a whole handle stands among a step's inputs. */
 export const WHOLE_INPUT = "*";
@@ -111,7 +117,9 @@ export function parentsOf(graph: FlowGraph, step: StepDeclaration): string[] {
 
 /** Steps that wait for `step`, in order of declaration. */
 export function childrenOf(graph: FlowGraph, step: string): string[] {
-  return graph.steps.filter((item) => parentsOf(graph, item).includes(step)).map((item) => item.name);
+  return graph.steps
+    .filter((item) => parentsOf(graph, item).includes(step))
+    .map((item) => item.name);
 }
 
 /** Steps that no other step reads: their artifacts are what the flow is for. */

@@ -41,7 +41,11 @@ export function scopeOf(state: BuildState, at: string, ref: ValueRef): ScopePath
   }
 }
 
-function collectedScope(state: BuildState, at: string, ref: ValueRef & { k: "collect" }): ScopePath {
+function collectedScope(
+  state: BuildState,
+  at: string,
+  ref: ValueRef & { k: "collect" },
+): ScopePath {
   const inner = scopeOf(state, at, ref.of);
   const last = inner.at(-1);
   if (last === undefined) {
@@ -75,7 +79,8 @@ const SCALAR_KINDS = new Set(["string", "number", "flag", "one-of", "file"]);
 
 /** Reports an each() over what can never be a list. */
 export function checkEach(state: BuildState, at: string, of: ValueRef): void {
-  const kind = of.k === "param" ? state.flow.params.find((param) => param.name === of.name)?.kind : undefined;
+  const kind =
+    of.k === "param" ? state.flow.params.find((param) => param.name === of.name)?.kind : undefined;
   const what = eachRefusal(of, kind);
   if (what === undefined) return;
   report(state, at, "EACH_NOT_LIST", {
@@ -86,10 +91,13 @@ export function checkEach(state: BuildState, at: string, of: ValueRef): void {
 
 function eachRefusal(of: ValueRef, paramKind: string | undefined): string | undefined {
   if (of.k === "each") return undefined; // scopeOf reports it as misplaced
-  if (of.k === "out" && of.path.length === 0) return "that is the whole object the step returns, not one of its lists";
+  if (of.k === "out" && of.path.length === 0)
+    return "that is the whole object the step returns, not one of its lists";
   if (of.k !== "param") return undefined;
   if (of.name === "*") return "that is the object of all parameters";
-  return paramKind !== undefined && SCALAR_KINDS.has(paramKind) ? `that parameter is a ${paramKind}` : undefined;
+  return paramKind !== undefined && SCALAR_KINDS.has(paramKind)
+    ? `that parameter is a ${paramKind}`
+    : undefined;
 }
 
 function unknownSource(state: BuildState, at: string, source: string): ScopePath {

@@ -9,7 +9,9 @@ import { targetOf } from "../flow/pointer.ts";
 export function stepFunction<I, O>(step: Callable<I, O>): (inputs: I, ctx: Ctx) => Promise<O> {
   const fn = targetOf(step)?.fn;
   if (typeof fn !== "function") {
-    throw new TypeError("stepFunction() takes the handle that step() returned; this is none (a Python step has its function in its file).");
+    throw new TypeError(
+      "stepFunction() takes the handle that step() returned; this is none (a Python step has its function in its file).",
+    );
   }
   return async (inputs, ctx) => (fn as (inputs: I, ctx: Ctx) => O | Promise<O>)(inputs, ctx);
 }

@@ -12,27 +12,51 @@ const TSC = resolve(ROOT, "node_modules/typescript/bin/tsc");
 /** Case -> error code and the part of the message that tells the author what is wrong. */
 const EXPECTED: Readonly<Record<string, readonly [code: string, message: RegExp]>> = {
   "artifact name": ["TS2339", /Property 'Xs' does not exist on type 'StepHandle</],
-  "input name in the function": ["TS2339", /Property 'Y' does not exist on type '\{ readonly X: Float64Array/],
+  "input name in the function": [
+    "TS2339",
+    /Property 'Y' does not exist on type '\{ readonly X: Float64Array/,
+  ],
   "type of a value": ["TS2339", /Property 'toUpperCase' does not exist on type 'Float64Array/],
-  "each over no list": ["TS2345", /'Ref<"a" \| "b", "">' is not assignable to parameter of type 'Ref<List, "">'/],
+  "each over no list": [
+    "TS2345",
+    /'Ref<"a" \| "b", "">' is not assignable to parameter of type 'Ref<List, "">'/,
+  ],
   "unknown parameter": ["TS2339", /Property 'alpha' does not exist on type 'Handle<ParamValues</],
   "forgotten collect": ["TS2488", /Type 'number' must have a '\[Symbol.iterator\]\(\)' method/],
   "collect outside a foreach": ["TS2345", /collect\(\) needs a value from inside a foreach/],
-  "two foreachs mixed": ["TS2345", /these inputs come from two unrelated foreach\/switch scopes: collect\(\) one of them first/],
+  "two foreachs mixed": [
+    "TS2345",
+    /these inputs come from two unrelated foreach\/switch scopes: collect\(\) one of them first/,
+  ],
   "switch not exhaustive": ["TS2741", /Property 'b' is missing in type/],
   "switch arm that does not exist": ["TS2345", /no such case: c/],
-  "switch result not narrowed": ["TS2339", /Property 'toFixed' does not exist on type 'string \| number'/],
+  "switch result not narrowed": [
+    "TS2339",
+    /Property 'toFixed' does not exist on type 'string \| number'/,
+  ],
   "plain string without else": ["TS2353", /'a' does not exist in type '\{ else: /],
   "collect of a switch arm": ["TS2345", /this value stands in a switch arm, not in a foreach/],
   "function stored": ["TS2322", /a function cannot be stored as an artifact/],
-  "array returned": ["TS2322", /a step returns an object whose properties are its artifacts: return \{ name: value \}/],
+  "array returned": [
+    "TS2322",
+    /a step returns an object whose properties are its artifacts: return \{ name: value \}/,
+  ],
   "typed array returned": ["TS2322", /a step returns an object whose properties are its artifacts/],
   "map returned": ["TS2322", /a step returns an object whose properties are its artifacts/],
   duration: ["TS2322", /Type '"10 minutes"' is not assignable to type '`\$\{number\}d`/],
   "unknown resource": ["TS2561", /'gpus' does not exist in type .*Did you mean to write 'gpu'\?/],
-  "value looked at while the graph is built": ["TS2365", /Operator '>' cannot be applied to types 'Ref<number, "\/fit">' and 'number'/],
-  "catch not narrowed": ["TS2339", /Property 'v' does not exist on type '\{ failed: true; \} \| \{ failed: false; v: number; \}'/],
-  "artifact of a Python step": ["TS2339", /Property 'coef' does not exist on type 'Handle<\{ r2: number; \}, "">'/],
+  "value looked at while the graph is built": [
+    "TS2365",
+    /Operator '>' cannot be applied to types 'Ref<number, "\/fit">' and 'number'/,
+  ],
+  "catch not narrowed": [
+    "TS2339",
+    /Property 'v' does not exist on type '\{ failed: true; \} \| \{ failed: false; v: number; \}'/,
+  ],
+  "artifact of a Python step": [
+    "TS2339",
+    /Property 'coef' does not exist on type 'Handle<\{ r2: number; \}, "">'/,
+  ],
   "Python step without its file": ["TS2741", /Property 'file' is missing/],
   "raw value as an input": ["TS2322", /Type 'number' is not assignable to type 'Input'/],
 };
@@ -48,7 +72,10 @@ const diagnostics = compile();
 const cases = casesOf(readFileSync(resolve(FIXTURES, "wrong.ts"), "utf8"));
 
 test("every construct, rightly used, type-checks", () => {
-  assert.deepEqual(diagnostics.filter((item) => !item.file.endsWith("wrong.ts")), []);
+  assert.deepEqual(
+    diagnostics.filter((item) => !item.file.endsWith("wrong.ts")),
+    [],
+  );
 });
 
 test("every case of wrong.ts has an expectation and the other way round", () => {
@@ -57,26 +84,43 @@ test("every case of wrong.ts has an expectation and the other way round", () => 
 
 test("nothing outside the cases is an error", () => {
   const first = cases[0]?.from ?? 0;
-  assert.deepEqual(diagnostics.filter((item) => item.file.endsWith("wrong.ts") && item.line < first), []);
+  assert.deepEqual(
+    diagnostics.filter((item) => item.file.endsWith("wrong.ts") && item.line < first),
+    [],
+  );
 });
 
 for (const { name, from, to } of cases) {
   test(`the compiler refuses: ${name}`, () => {
-    const found = diagnostics.filter((item) => item.file.endsWith("wrong.ts") && item.line >= from && item.line < to);
+    const found = diagnostics.filter(
+      (item) => item.file.endsWith("wrong.ts") && item.line >= from && item.line < to,
+    );
     const [code, message] = EXPECTED[name] ?? ["", /^$/];
     const report = found.map((item) => `${item.code}: ${item.text}`).join("\n");
-    assert.ok(found.some((item) => item.code === code && message.test(item.text)), `expected ${code} ${message}, got:\n${report}`);
+    assert.ok(
+      found.some((item) => item.code === code && message.test(item.text)),
+      `expected ${code} ${message}, got:\n${report}`,
+    );
   });
 }
 
 function compile(): Diagnostic[] {
-  const result = spawnSync(process.execPath, [TSC, "-p", FIXTURES, "--pretty", "false", "--noErrorTruncation"], { encoding: "utf8", cwd: ROOT });
+  const result = spawnSync(
+    process.execPath,
+    [TSC, "-p", FIXTURES, "--pretty", "false", "--noErrorTruncation"],
+    { encoding: "utf8", cwd: ROOT },
+  );
   const found: Diagnostic[] = [];
   for (const line of result.stdout.split("\n")) {
     const head = /^(.+?)\((\d+),\d+\): error (TS\d+): (.*)$/.exec(line);
     const last = found.at(-1);
     if (head !== null) {
-      found.push({ file: head[1] ?? "", line: Number(head[2]), code: head[3] ?? "", text: head[4] ?? "" });
+      found.push({
+        file: head[1] ?? "",
+        line: Number(head[2]),
+        code: head[3] ?? "",
+        text: head[4] ?? "",
+      });
     } else if (line.startsWith(" ") && last !== undefined) {
       found[found.length - 1] = { ...last, text: `${last.text}\n${line}` };
     }

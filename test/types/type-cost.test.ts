@@ -14,8 +14,11 @@ const GROWTH_MAX = 3.6;
 test("300 steps cost at most 3.6 times the type instantiations of 100", (t) => {
   const [empty, small, large] = [0, 100, 300].map(measure);
   assert.ok(empty !== undefined && small !== undefined && large !== undefined);
-  const growth = (large.instantiations - empty.instantiations) / (small.instantiations - empty.instantiations);
-  t.diagnostic(`${large.instantiations} instantiations and ${large.seconds} s for 300 steps, growth ${growth.toFixed(2)}`);
+  const growth =
+    (large.instantiations - empty.instantiations) / (small.instantiations - empty.instantiations);
+  t.diagnostic(
+    `${large.instantiations} instantiations and ${large.seconds} s for 300 steps, growth ${growth.toFixed(2)}`,
+  );
   assert.ok(growth <= GROWTH_MAX, `grew ${growth.toFixed(2)} times`);
 });
 
@@ -40,9 +43,12 @@ function measure(steps: number): { instantiations: number; seconds: number } {
         exclude: [],
       }),
     );
-    const result = spawnSync(process.execPath, [TSC, "-p", folder, "--extendedDiagnostics"], { encoding: "utf8" });
+    const result = spawnSync(process.execPath, [TSC, "-p", folder, "--extendedDiagnostics"], {
+      encoding: "utf8",
+    });
     assert.equal(result.status, 0, result.stdout + result.stderr);
-    const read = (name: string): number => Number(new RegExp(`${name}:\\s+([\\d.]+)`).exec(result.stdout)?.[1]);
+    const read = (name: string): number =>
+      Number(new RegExp(`${name}:\\s+([\\d.]+)`).exec(result.stdout)?.[1]);
     return { instantiations: read("Instantiations"), seconds: read("Total time") };
   } finally {
     rmSync(folder, { recursive: true });

@@ -59,7 +59,11 @@ export function dotText(graph: FlowGraph, states?: StepViews): string {
 
 function boxAttributes(box: Box): string {
   const paint = box.view === undefined ? BOX_PAINT[box.kind] : STATE_PAINT[box.view.state];
-  const classes = [box.kind, ...(box.many ? ["many"] : []), ...(box.view === undefined ? [] : [box.view.state])];
+  const classes = [
+    box.kind,
+    ...(box.many ? ["many"] : []),
+    ...(box.view === undefined ? [] : [box.view.state]),
+  ];
   return [
     `label=${quoted(boxLines(box).join("\n"))}`,
     `tooltip=${quoted(box.note ?? box.name)}`,

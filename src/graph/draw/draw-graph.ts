@@ -19,7 +19,11 @@ export interface DrawOptions {
   readonly colour?: boolean;
 }
 
-export async function drawGraph(graph: FlowGraph, as: DrawingForm, options: DrawOptions = {}): Promise<string> {
+export async function drawGraph(
+  graph: FlowGraph,
+  as: DrawingForm,
+  options: DrawOptions = {},
+): Promise<string> {
   switch (as) {
     case "tty":
       return ttyText(graph, options);

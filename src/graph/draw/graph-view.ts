@@ -48,12 +48,18 @@ const PARAMS_ID = "params";
 export function viewOf(graph: FlowGraph, states: StepViews = {}): GraphView {
   const boxes: Box[] = [];
   if (graph.params.length > 0) {
-    boxes.push({ id: PARAMS_ID, kind: "params", name: graph.params.map((param) => param.name).join(", "), many: false });
+    boxes.push({
+      id: PARAMS_ID,
+      kind: "params",
+      name: graph.params.map((param) => param.name).join(", "),
+      many: false,
+    });
   }
   for (const pathspec of versionsIn(graph)) {
     boxes.push({ id: versionId(pathspec), kind: "version", name: pathspec, many: false });
   }
-  for (const row of rowsOf(graph)) boxes.push(row.kind === "switch" ? switchBox(row.item) : stepBox(row.item, states));
+  for (const row of rowsOf(graph))
+    boxes.push(row.kind === "switch" ? switchBox(row.item) : stepBox(row.item, states));
   return { boxes, arrows: merged(arrowsOf(graph)) };
 }
 
@@ -81,7 +87,8 @@ export function rowsOf(graph: FlowGraph): Row[] {
 
 function stepBox(step: StepDeclaration, states: StepViews): Box {
   const view = states[step.name];
-  const note = step.python === undefined ? step.options.doc : `${step.python.file} · ${step.python.fn}`;
+  const note =
+    step.python === undefined ? step.options.doc : `${step.python.file} · ${step.python.fn}`;
   return {
     id: stepId(step.name),
     kind: step.kind,
@@ -148,14 +155,18 @@ function sourcesOf(graph: FlowGraph, ref: ValueRef): Source[] {
   const inner = innerRef(ref);
   switch (inner.k) {
     case "param":
-      return [{ source: PARAMS_ID, label: inner.name === WHOLE_INPUT ? "" : inner.name, isArm: false }];
+      return [
+        { source: PARAMS_ID, label: inner.name === WHOLE_INPUT ? "" : inner.name, isArm: false },
+      ];
     case "from":
       return [{ source: versionId(inner.pathspec), label: "", isArm: false }];
     case "out":
       return [{ source: stepId(inner.step), label: inner.path.join("."), isArm: false }];
     case "switch": {
       const item = graph.switches.find((candidate) => candidate.name === inner.name);
-      const results = Object.values(item?.cases ?? {}).flatMap((result) => sourcesOf(graph, result));
+      const results = Object.values(item?.cases ?? {}).flatMap((result) =>
+        sourcesOf(graph, result),
+      );
       const path = inner.path.join(".");
       return results.map(({ source, label }) => ({
         source,
@@ -186,4 +197,3 @@ function merged(arrows: readonly Arrow[]): Arrow[] {
   }
   return [...found.values()];
 }
-

@@ -58,5 +58,8 @@ function line(arrow: Arrow): string {
 function escaped(text: string): string {
   return text
     .replaceAll(/[\p{Cc}]/gu, " ")
-    .replaceAll(/[^\p{L}\p{N} _.,:/×·()+*=-]/gu, (character) => `#${character.codePointAt(0) ?? 32};`);
+    .replaceAll(
+      /[^\p{L}\p{N} _.,:/×·()+*=-]/gu,
+      (character) => `#${character.codePointAt(0) ?? 32};`,
+    );
 }

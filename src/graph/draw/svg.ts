@@ -11,12 +11,14 @@ export async function svgText(graph: FlowGraph, states?: StepViews): Promise<str
   return stacked(svg.slice(svg.indexOf("<svg")));
 }
 
-const MANY = /(<g [^>]*class="node [^"]*\bmany\b[^"]*"[^>]*>)([\s\S]*?)(<path [^>]*\/>|<polygon [^>]*\/>)/g;
+const MANY =
+  /(<g [^>]*class="node [^"]*\bmany\b[^"]*"[^>]*>)([\s\S]*?)(<path [^>]*\/>|<polygon [^>]*\/>)/g;
 
 /** Two more sheets behind the box of a step with many tasks. */
 function stacked(svg: string): string {
   return svg.replaceAll(MANY, (_all, open: string, between: string, shape: string) => {
-    const sheet = (offset: number) => shape.replace(/\/>$/, ` transform="translate(${offset},${-offset})"/>`);
+    const sheet = (offset: number) =>
+      shape.replace(/\/>$/, ` transform="translate(${offset},${-offset})"/>`);
     return `${open}${between}${sheet(6)}${sheet(3)}${shape}`;
   });
 }

@@ -36,9 +36,13 @@ interface Line {
 export function ttyText(graph: FlowGraph, options: TtyOptions = {}): string {
   const width = Math.max(1, options.width ?? WIDTH_DEFAULT);
   const lines = [...paramLine(graph), ...rowsOf(graph).map((row) => rowLine(row, options.states))];
-  const widest = (of: (line: Line) => string): number => Math.max(0, ...lines.map((line) => textWidth(of(line))));
+  const widest = (of: (line: Line) => string): number =>
+    Math.max(0, ...lines.map((line) => textWidth(of(line))));
   // A narrow terminal keeps half of its columns for what follows the names.
-  const nameWidth = Math.min(widest((line) => line.name), Math.max(8, Math.floor(width / 2)));
+  const nameWidth = Math.min(
+    widest((line) => line.name),
+    Math.max(8, Math.floor(width / 2)),
+  );
   const countWidth = widest((line) => line.count);
   const timeWidth = widest((line) => line.time);
   const title = graph.doc === undefined ? graph.name : `${graph.name}  ${graph.doc}`;
@@ -59,7 +63,17 @@ function paramLine(graph: FlowGraph): Line[] {
   const texts = graph.params.map((param) =>
     param.defaultText === undefined ? param.name : `${param.name}=${param.defaultText}`,
   );
-  return [{ mark: "▷", colour: 32, name: "params", count: "", time: "", reads: "", after: texts.join(", ") }];
+  return [
+    {
+      mark: "▷",
+      colour: 32,
+      name: "params",
+      count: "",
+      time: "",
+      reads: "",
+      after: texts.join(", "),
+    },
+  ];
 }
 
 function rowLine(row: Row, states: StepViews | undefined): Line {
@@ -69,14 +83,17 @@ function rowLine(row: Row, states: StepViews | undefined): Line {
     return { mark: "◇", colour: 35, name, count: "", time: "", reads: refText(row.item.on) };
   }
   const view = states?.[row.item.name];
-  const [mark, colour] = view === undefined ? [row.item.kind === "python" ? "◆" : "●", 34] : MARKS[view.state];
+  const [mark, colour] =
+    view === undefined ? [row.item.kind === "python" ? "◆" : "●", 34] : MARKS[view.state];
   return {
     mark,
     colour,
     name: stepName(row.item),
     count: view?.count ?? "",
     time: view?.time ?? "",
-    reads: inputRefs(row.item).map(({ ref }) => refText(ref)).join(", "),
+    reads: inputRefs(row.item)
+      .map(({ ref }) => refText(ref))
+      .join(", "),
   };
 }
 
@@ -120,7 +137,9 @@ function textWidth(text: string): number {
 /** Columns of a character on a terminal: East Asian wide ones and emoji take two, marks that combine none. */
 function characterWidth(character: string): number {
   if (/^\p{M}$/u.test(character)) return 0;
-  return /^[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]$|^\p{Emoji_Presentation}$/u.test(character)
+  return /^[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]$|^\p{Emoji_Presentation}$/u.test(
+    character,
+  )
     ? 2
     : 1;
 }

@@ -42,29 +42,59 @@ interface Unchecked {
   value(value: unknown): never;
   readonly params: Record<string, never>;
 }
-const unchecked = (name: string, params?: unknown): Unchecked => flow(name, params as never) as unknown as Unchecked;
+const unchecked = (name: string, params?: unknown): Unchecked =>
+  flow(name, params as never) as unknown as Unchecked;
 
 test("evaluating a flow runs no step and yields its graph", () => {
-  const f = flow("sweep", { csv: p.file("iris.csv", "data"), n: z.number().default(3) }, { doc: "sweeps" });
+  const f = flow(
+    "sweep",
+    { csv: p.file("iris.csv", "data"), n: z.number().default(3) },
+    { doc: "sweeps" },
+  );
   const load = f.step("load", f.params, () => assert.fail("a step ran"));
   void load;
   const list = f.step("list", { n: f.params.n }, ({ n }) => ({ lrs: [n], X: new Float64Array(n) }));
-  const fit = f.step("fit", { X: list.X, lr: each(list.lrs) }, { retry: { times: 3, backoff: "2s" }, timeout: "10m", resources: { cpu: 2, mem: "4GB" } }, ({ lr }) => ({ lr, parts: [1, 2] }));
-  const cv = f.step("cv", { part: each(fit.parts), lr: fit.lr }, ({ part, lr }) => ({ score: part * lr }));
-  const mean = f.step("mean", { scores: collect(cv.score), k: f.value([1]) }, ({ scores }) => ({ mean: scores.length }));
-  f.step("best", { all: collect(mean), old: from("other/latest/best.mean") }, { catch: () => ({ none: true }) }, ({ all }) => ({ n: all.length }));
+  const fit = f.step(
+    "fit",
+    { X: list.X, lr: each(list.lrs) },
+    { retry: { times: 3, backoff: "2s" }, timeout: "10m", resources: { cpu: 2, mem: "4GB" } },
+    ({ lr }) => ({ lr, parts: [1, 2] }),
+  );
+  const cv = f.step("cv", { part: each(fit.parts), lr: fit.lr }, ({ part, lr }) => ({
+    score: part * lr,
+  }));
+  const mean = f.step("mean", { scores: collect(cv.score), k: f.value([1]) }, ({ scores }) => ({
+    mean: scores.length,
+  }));
+  f.step(
+    "best",
+    { all: collect(mean), old: from("other/latest/best.mean") },
+    { catch: () => ({ none: true }) },
+    ({ all }) => ({ n: all.length }),
+  );
   const graph = graphOf(f);
   assert.equal(graph.doc, "sweeps");
   assert.deepEqual(graph.params, [
     { name: "csv", kind: "file", help: "data", defaultText: "iris.csv" },
     { name: "n", kind: "json", defaultText: "3" },
   ]);
-  assert.deepEqual(graph.steps.map((step) => [step.name, step.levels]), [
-    ["load", []], ["list", []], ["fit", ["fit"]], ["cv", ["fit", "cv"]], ["mean", ["fit"]], ["best", []],
-  ]);
+  assert.deepEqual(
+    graph.steps.map((step) => [step.name, step.levels]),
+    [
+      ["load", []],
+      ["list", []],
+      ["fit", ["fit"]],
+      ["cv", ["fit", "cv"]],
+      ["mean", ["fit"]],
+      ["best", []],
+    ],
+  );
   assert.deepEqual(graph.steps[0]?.inputs, { whole: { k: "param", name: "*" } });
   assert.deepEqual(graph.steps[2]?.inputs, {
-    fields: { X: { k: "out", step: "list", path: ["X"] }, lr: { k: "each", of: { k: "out", step: "list", path: ["lrs"] } } },
+    fields: {
+      X: { k: "out", step: "list", path: ["X"] },
+      lr: { k: "each", of: { k: "out", step: "list", path: ["lrs"] } },
+    },
   });
   assert.deepEqual(graph.steps[2]?.options.retry, { times: 3, backoffMs: 2000, factor: 2 });
   assert.equal(graph.steps[2]?.options.timeoutMs, 600_000);
@@ -85,39 +115,63 @@ test("evaluating a flow runs no step and yields its graph", () => {
 test("a switch knows its arms, and its arms' steps know it", () => {
   const f = flow("routed", { fast: p.flag() });
   const rows = f.step("rows", {}, () => ({ rows: [1, 2] }));
-  const item = f.step("item", { row: each(rows.rows) }, ({ row }) => ({ size: row > 1 ? ("big" as const) : ("small" as const), row }));
+  const item = f.step("item", { row: each(rows.rows) }, ({ row }) => ({
+    size: row > 1 ? ("big" as const) : ("small" as const),
+    row,
+  }));
   const route = f.switch("route", item.size, {
     big: (s) => s.step("big", { row: item.row }, ({ row }) => ({ out: row })),
-    small: (s) => s.switch("quick", f.params.fast, {
-      true: (t) => t.step("fast", { row: item.row }, ({ row }) => ({ out: row })),
-      false: (t) => t.step("slow", { row: item.row }, ({ row }) => ({ out: -row })),
-    }),
+    small: (s) =>
+      s.switch("quick", f.params.fast, {
+        true: (t) => t.step("fast", { row: item.row }, ({ row }) => ({ out: row })),
+        false: (t) => t.step("slow", { row: item.row }, ({ row }) => ({ out: -row })),
+      }),
   });
   f.step("end", { all: collect(route.out) }, ({ all }) => ({ n: all.length }));
   const graph = graphOf(f);
   assert.deepEqual(graph.switches[0], {
-    name: "route", on: { k: "out", step: "item", path: ["size"] }, levels: ["item"], arms: [],
-    cases: { big: { k: "out", step: "big", path: [] }, small: { k: "switch", name: "quick", path: [] } },
+    name: "route",
+    on: { k: "out", step: "item", path: ["size"] },
+    levels: ["item"],
+    arms: [],
+    cases: {
+      big: { k: "out", step: "big", path: [] },
+      small: { k: "switch", name: "quick", path: [] },
+    },
   });
   assert.deepEqual(graph.switches[1]?.arms, [{ switch: "route", case: "small" }]);
   const fast = graph.steps.find((step) => step.name === "fast");
-  assert.deepEqual(fast?.arms, [{ switch: "route", case: "small" }, { switch: "quick", case: "true" }]);
+  assert.deepEqual(fast?.arms, [
+    { switch: "route", case: "small" },
+    { switch: "quick", case: "true" },
+  ]);
   assert.deepEqual(fast?.levels, ["item"]);
   assert.deepEqual(graph.steps.at(-1)?.levels, []);
 });
 
 test("a Python step carries its file, its function and the schema of its result", () => {
   const f = flow("sk");
-  f.python("fit", {}, { file: "fit.py", fn: "fit", requires: ["scikit-learn"], out: z.object({ r2: z.number() }) });
-  assert.deepEqual(graphOf(f).steps[0]?.python, { file: "fit.py", fn: "fit", requires: ["scikit-learn"] });
+  f.python(
+    "fit",
+    {},
+    { file: "fit.py", fn: "fit", requires: ["scikit-learn"], out: z.object({ r2: z.number() }) },
+  );
+  assert.deepEqual(graphOf(f).steps[0]?.python, {
+    file: "fit.py",
+    fn: "fit",
+    requires: ["scikit-learn"],
+  });
   assert.ok(definitionOf(f)?.outSchemas.has("fit"));
 });
 
 test("looking at a handle while the graph is built is refused with the way out", () => {
   const f = flow("looked");
   const one = f.step("one", {}, () => ({ loss: 1, list: [1] }));
-  const expected = { name: "TypeError", message: /one\.loss: a handle is a pointer to a value .* switch\(\)/ };
-  assert.throws(() => `${one.loss as unknown as string}`, expected);
+  const expected = {
+    name: "TypeError",
+    message: /one\.loss: a handle is a pointer to a value .* switch\(\)/,
+  };
+  assert.throws(() => `loss ${one.loss as unknown as string}`, expected);
   assert.throws(() => Number(one.loss), expected);
   assert.throws(() => [...(one.list as unknown as number[])], /one\.list: a handle is a pointer/);
   assert.throws(() => each([1, 2] as never), /each\(\) takes a handle/);
@@ -125,7 +179,7 @@ test("looking at a handle while the graph is built is refused with the way out",
 });
 
 test("awaiting a handle yields the handle", async () => {
-  const one = flow("awaited").step("one", {}, () => ({ then: 1 }));
+  const one = flow("awaited").step("one", {}, () => ({ x: 1 }));
   assert.equal(await (one as unknown as Promise<unknown>), one);
 });
 
@@ -138,9 +192,16 @@ test("all problems are reported at once, each with its step and a remedy", () =>
   f.python("d", {}, { fn: "f" });
   f.step("e", { p: f.params["nope"] }, 7);
   const problems = problemsOf(f);
-  assert.deepEqual(problems.map((item) => [item.code, item.step]).sort(), [
-    ["COLLECT_OUTSIDE_FOREACH", "c"], ["INPUT_NOT_HANDLE", "1b"], ["OPTION_INVALID", "c"], ["OPTION_INVALID", "c"],
-    ["PARAM_UNKNOWN", "e"], ["PYTHON_OPTION_MISSING", "d"], ["STEP_FUNCTION_MISSING", "e"], ["STEP_NAME_DUPLICATE", "a"], ["STEP_NAME_INVALID", "1b"],
+  assert.deepEqual(problems.map((item) => `${item.code} ${item.step}`).sort(), [
+    "COLLECT_OUTSIDE_FOREACH c",
+    "INPUT_NOT_HANDLE 1b",
+    "OPTION_INVALID c",
+    "OPTION_INVALID c",
+    "PARAM_UNKNOWN e",
+    "PYTHON_OPTION_MISSING d",
+    "STEP_FUNCTION_MISSING e",
+    "STEP_NAME_DUPLICATE a",
+    "STEP_NAME_INVALID 1b",
   ]);
   assert.ok(problems.every((item) => item.message.endsWith(".") && item.remedy.length > 10));
 });
@@ -168,9 +229,17 @@ test("a switch is checked against the values that are known", () => {
   f.switch("unknown", f.params["on"], { true: arm, false: arm, maybe: arm });
   f.switch("none", list["kind"], {});
   f.switch("no-handle", list["kind"], { x: () => 5 });
-  f.switch("inside", list["kind"], { x: (s: Unchecked) => s.step("each", { i: each(list["l"] as never) }, () => ({})) });
+  f.switch("inside", list["kind"], {
+    x: (s: Unchecked) => s.step("each", { i: each(list["l"] as never) }, () => ({})),
+  });
   f.switch("fine", f.params["kind"], { x: arm, else: arm });
-  assert.deepEqual(codesOf(f).sort(), ["ARM_RESULT_INSIDE_FOREACH", "ARM_RESULT_MISSING", "SWITCH_CASE_MISSING", "SWITCH_CASE_UNKNOWN", "SWITCH_EMPTY"]);
+  assert.deepEqual(codesOf(f).sort(), [
+    "ARM_RESULT_INSIDE_FOREACH",
+    "ARM_RESULT_MISSING",
+    "SWITCH_CASE_MISSING",
+    "SWITCH_CASE_UNKNOWN",
+    "SWITCH_EMPTY",
+  ]);
 });
 
 test("each() is refused over what can never be a list", () => {
@@ -181,7 +250,12 @@ test("each() is refused over what can never be a list", () => {
   f.step("const", { i: each(f.value("text")) }, () => ({}));
   f.step("twice", { i: each(each(one["l"] as never) as never) }, () => ({}));
   f.step("fine", { i: each(f.params["any"] as never), j: each(f.value([1])) }, () => ({}));
-  assert.deepEqual(codesOf(f).sort(), ["EACH_MISPLACED", "EACH_NOT_LIST", "EACH_NOT_LIST", "EACH_NOT_LIST"]);
+  assert.deepEqual(codesOf(f).sort(), [
+    "EACH_MISPLACED",
+    "EACH_NOT_LIST",
+    "EACH_NOT_LIST",
+    "EACH_NOT_LIST",
+  ]);
 });
 
 test("handles of another flow, bad constants, bad versions and bad parameters are refused", () => {
@@ -190,7 +264,13 @@ test("handles of another flow, bad constants, bad versions and bad parameters ar
   f.step("foreign", { x: other["x"] }, () => ({}));
   f.step("constant", { x: f.value(() => 1) }, () => ({}));
   f.step("version", { x: from("nowhere" as never) }, () => ({}));
-  assert.deepEqual(codesOf(f).sort(), ["FROM_INVALID", "INPUT_FOREIGN", "PARAM_NAME_INVALID", "PARAM_SCHEMA_INVALID", "VALUE_UNSTORABLE"]);
+  assert.deepEqual(codesOf(f).sort(), [
+    "FROM_INVALID",
+    "INPUT_FOREIGN",
+    "PARAM_NAME_INVALID",
+    "PARAM_SCHEMA_INVALID",
+    "VALUE_UNSTORABLE",
+  ]);
 });
 
 test("a flow without steps is refused", () => {

@@ -27,12 +27,26 @@ test("other schemas are given the text, then what it says as JSON", async () => 
 
 test("a required parameter without a value and a wrong value are told apart", async () => {
   await assert.rejects(read(p.number()), (error) => isMfError(error, "PARAM_MISSING"));
-  await assert.rejects(read(p.number(), "many"), (error) => isMfError(error, "PARAM_INVALID") && /expected a number/.test(error.message));
+  await assert.rejects(
+    read(p.number(), "many"),
+    (error) => isMfError(error, "PARAM_INVALID") && /expected a number/.test(error.message),
+  );
   await assert.rejects(read(p.oneOf(["a", "b"]), "c"), /one of a, b/);
 });
 
 test("declarations carry what people see: default, help and choices, from other libraries too", () => {
-  assert.deepEqual(declareParam("k", p.oneOf(["a", "b"], "a", "which")), { name: "k", kind: "one-of", help: "which", defaultText: "a", choices: ["a", "b"] });
-  assert.deepEqual(declareParam("k", z.enum(["a", "b"]).describe("which")), { name: "k", kind: "json", help: "which", choices: ["a", "b"] });
+  assert.deepEqual(declareParam("k", p.oneOf(["a", "b"], "a", "which")), {
+    name: "k",
+    kind: "one-of",
+    help: "which",
+    defaultText: "a",
+    choices: ["a", "b"],
+  });
+  assert.deepEqual(declareParam("k", z.enum(["a", "b"]).describe("which")), {
+    name: "k",
+    kind: "json",
+    help: "which",
+    choices: ["a", "b"],
+  });
   assert.deepEqual(declareParam("n", v.number()), { name: "n", kind: "json" });
 });

@@ -18,7 +18,10 @@ test("a step's function is called with inputs and a test context", async () => {
 });
 
 test("a test context draws the same numbers for the same seed", () => {
-  const draw = (seed: number): number[] => Array.from({ length: 3 }, testContext({ seed }).random);
+  const draw = (seed: number): number[] => {
+    const ctx = testContext({ seed });
+    return Array.from({ length: 3 }, () => ctx.random());
+  };
   assert.deepEqual(draw(1), draw(1));
   assert.notDeepEqual(draw(1), draw(2));
   assert.ok(draw(3).every((value) => value >= 0 && value < 1));

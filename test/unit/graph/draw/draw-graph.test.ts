@@ -24,7 +24,10 @@ test("tty: one line a step, with its mark, its many tasks and what it reads", as
 });
 
 test("tty: a run's states, counts and times stand in columns", async () => {
-  const states = { load: { state: "succeeded", count: "1/1", time: "1.2s" }, fit: { state: "running", count: "1/2" } } as const;
+  const states = {
+    load: { state: "succeeded", count: "1/1", time: "1.2s" },
+    fit: { state: "running", count: "1/2" },
+  } as const;
   const lines = (await drawGraph(sampleGraph(), "tty", { states })).split("\n");
   assert.match(lines[2] ?? "", /^✔ load +1\/1 {2}1\.2s {2}← params$/);
   assert.match(lines[3] ?? "", /^▶ fit × +1\/2 +← load/);
@@ -33,7 +36,11 @@ test("tty: a run's states, counts and times stand in columns", async () => {
 test("tty: no line is wider than asked, whatever the texts hold", async () => {
   for (const width of [1, 10, 24, 40]) {
     const text = await drawGraph(sampleGraph(hostile), "tty", { width });
-    const columns = text.split("\n").map((line) => [...line].reduce((sum, c) => sum + (/[\u2E80-\uFFE6]/.test(c) ? 2 : 1), 0));
+    const columns = text
+      .split("\n")
+      .map((line) =>
+        Array.from(line).reduce((sum, c) => sum + (/[\u2E80-\uFFE6]/.test(c) ? 2 : 1), 0),
+      );
     assert.ok(Math.max(...columns) <= width, `${width}: ${columns.join()}`);
     assert.ok(!text.includes("\u001B"));
   }
@@ -58,7 +65,9 @@ test("dot: thick for each, dashed for collect and arms, and nothing breaks out o
 });
 
 test("svg: laid out, stacked where there are many tasks, and free of markup from texts", async () => {
-  const text = await drawGraph(sampleGraph(hostile), "svg", { states: { fit: { state: "running", count: "1/2" } } });
+  const text = await drawGraph(sampleGraph(hostile), "svg", {
+    states: { fit: { state: "running", count: "1/2" } },
+  });
   assert.ok(text.startsWith("<svg") && text.trimEnd().endsWith("</svg>"));
   assert.equal(text.match(/translate\(6,-6\)/g)?.length, 1);
   assert.ok(text.includes("1/2") && text.includes("#dcebff"));
@@ -67,6 +76,8 @@ test("svg: laid out, stacked where there are many tasks, and free of markup from
 
 test("html: one page with the picture and the parameters, free of markup from texts", async () => {
   const text = await drawGraph(sampleGraph(hostile), "html");
-  assert.ok(text.startsWith("<!doctype html>") && text.includes("<svg") && text.includes("how many"));
+  assert.ok(
+    text.startsWith("<!doctype html>") && text.includes("<svg") && text.includes("how many"),
+  );
   assert.ok(!text.includes("<script") && !/\b(?:src|href)="http/.test(text));
 });
