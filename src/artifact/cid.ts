@@ -26,7 +26,7 @@ const text = Buffer.alloc(TEXT_LENGTH_MAX);
 
 /** By way of a string: for small data, that is four times as fast as asking for a Buffer. */
 export function digestOf(data: Uint8Array): Buffer {
-  return Buffer.from(hash("sha256", data, "latin1"), "latin1");
+  return Buffer.from(hash("sha256", data, "binary"), "latin1");
 }
 
 export function digestHexOf(data: Uint8Array): string {
