@@ -29,21 +29,33 @@ export interface RunStatus {
 export interface StepStatus {
   readonly name: string;
   readonly state: "waiting" | "running" | "succeeded" | "failed" | "cancelled" | "skipped";
-  readonly tasks: { readonly total: number; readonly succeeded: number; readonly failed: number; readonly reused: number; readonly running: number };
+  readonly tasks: {
+    readonly total: number;
+    readonly succeeded: number;
+    readonly failed: number;
+    readonly reused: number;
+    readonly running: number;
+  };
   /** Peer -> tasks of this step whose fact it made. */
   readonly peers: Readonly<Record<string, number>>;
 }
 
 /** Newest first. */
-export async function listRuns(store: Pick<Store, "runs">, options: ListRunsOptions = {}): Promise<RunSummary[]> {
-  const runs = (await store.runs(options.flow)).filter((summary) => options.state === undefined || summary.state === options.state);
+export async function listRuns(
+  store: Pick<Store, "runs">,
+  options: ListRunsOptions = {},
+): Promise<RunSummary[]> {
+  const runs = (await store.runs(options.flow)).filter(
+    (summary) => options.state === undefined || summary.state === options.state,
+  );
   return options.limit === undefined ? runs : runs.slice(0, options.limit);
 }
 
 /** `text`: `flow/run`, where the run may be `latest` or a unique beginning. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */
 export async function resolveRun(store: Pick<Store, "runs">, text: string): Promise<RunSummary> {
   const spec = parsePathspec(text);
-  if (spec.k === "content" || spec.run === undefined || spec.step !== undefined) throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
+  if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
+    throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
   return findRun(store, spec.flow, spec.run);
 }
 
@@ -105,21 +117,30 @@ class StatusFold {
         this.owner = entry.by;
         if (entry.outcome === "lost") this.lost++;
         else if (entry.outcome === "failed") this.failed++;
-        if (entry.final) this.#step(entry.step)[entry.outcome === "cancelled" ? "cancelled" : "failed"].add(taskText(entry));
+        if (entry.final)
+          this.#step(entry.step)[entry.outcome === "cancelled" ? "cancelled" : "failed"].add(
+            taskText(entry),
+          );
         return;
       }
       case "run-finished":
-        this.end = entry.error === undefined ? { state: entry.state } : { state: entry.state, error: entry.error };
+        this.end =
+          entry.error === undefined
+            ? { state: entry.state }
+            : { state: entry.state, error: entry.error };
     }
   }
 
   /** Steps in the order of the flow, which the stored package knows, also those of which nothing ran. */
   async nameSteps(store: Pick<Store, "read">): Promise<void> {
     if (this.#start === undefined) return;
-    const flowPackage = JSON.parse(Buffer.from(await store.read(this.#start.packageId)).toString("utf8")) as FlowPackage;
+    const flowPackage = JSON.parse(
+      Buffer.from(await store.read(this.#start.packageId)).toString("utf8"),
+    ) as FlowPackage;
     const known = new Map(this.#steps);
     this.#steps.clear();
-    for (const { name } of flowPackage.graph.steps) this.#steps.set(name, known.get(name) ?? emptyStep());
+    for (const { name } of flowPackage.graph.steps)
+      this.#steps.set(name, known.get(name) ?? emptyStep());
   }
 
   steps(state: RunState): StepStatus[] {
@@ -143,7 +164,13 @@ class StatusFold {
 }
 
 function emptyStep(): StepFold {
-  return { succeeded: new Set(), failed: new Set(), cancelled: new Set(), peers: new Map(), reused: 0 };
+  return {
+    succeeded: new Set(),
+    failed: new Set(),
+    cancelled: new Set(),
+    peers: new Map(),
+    reused: 0,
+  };
 }
 
 function stepState(step: StepFold, run: RunState): StepStatus["state"] {
@@ -155,14 +182,24 @@ function stepState(step: StepFold, run: RunState): StepStatus["state"] {
 }
 
 /** Runs that say `running` though their process is gone (it was killed) are closed as failed. Call it with the store held. */
-export async function closeInterruptedRuns(store: Store, { isAlive, now }: { readonly isAlive: (pid: number) => boolean; readonly now: number }): Promise<RunSummary[]> {
+export async function closeInterruptedRuns(
+  store: Store,
+  { isAlive, now }: { readonly isAlive: (pid: number) => boolean; readonly now: number },
+): Promise<RunSummary[]> {
   const closed: RunSummary[] = [];
   const error = toErrorRecord(new MfError("INTERRUPTED"));
   for (const summary of await store.runs()) {
-    if ((summary.state !== "running" && summary.state !== "waiting") || isAlive(summary.pid)) continue;
+    if ((summary.state !== "running" && summary.state !== "waiting") || isAlive(summary.pid))
+      continue;
     const counts = await journalCounts(store, summary);
     const ended: RunSummary = { ...summary, state: "failed", finishedAt: now, counts };
-    await store.commit({ journal: { run: summary.run, entries: [{ t: "run-finished", at: now, state: "failed", error }] }, summary: ended });
+    await store.commit({
+      journal: {
+        run: summary.run,
+        entries: [{ t: "run-finished", at: now, state: "failed", error }],
+      },
+      summary: ended,
+    });
     closed.push(ended);
   }
   return closed;

@@ -29,7 +29,11 @@ export interface ArtifactVersion {
  */
 export async function listVersions(store: Store, prefix: string): Promise<ArtifactVersion[]> {
   const [flow, step, artifact, ...rest] = prefix === "" ? [] : prefix.split("/");
-  if (rest.length > 0 || (prefix !== "" && prefix.split("/").includes(""))) throw new MfError("PATHSPEC_INVALID", { text: prefix, reason: "versions are named flow/step/artifact" });
+  if (rest.length > 0 || (prefix !== "" && prefix.split("/").includes("")))
+    throw new MfError("PATHSPEC_INVALID", {
+      text: prefix,
+      reason: "versions are named flow/step/artifact",
+    });
   const versions: ArtifactVersion[] = [];
   const seen = new Set<MemoKey>();
   // Oldest first, so that the first run seen with a fact is the one that made it.
@@ -38,7 +42,11 @@ export async function listVersions(store: Store, prefix: string): Promise<Artifa
     for await (const entry of store.journal(summary.run)) {
       if (entry.t !== "tasks-succeeded") continue;
       for (const task of entry.tasks) {
-        if (seen.has(task.memoKey) || (step !== undefined && step !== task.step && step !== taskText(task))) continue;
+        if (
+          seen.has(task.memoKey) ||
+          (step !== undefined && step !== task.step && step !== taskText(task))
+        )
+          continue;
         seen.add(task.memoKey);
         tasks.push(task);
       }
@@ -49,7 +57,18 @@ export async function listVersions(store: Store, prefix: string): Promise<Artifa
       for (const [name, ref] of Object.entries(fact?.outputs ?? {})) {
         if (fact === undefined || (artifact !== undefined && artifact !== name)) continue;
         const { memoKey, code, at, by } = fact;
-        versions.push({ artifact: `${summary.run.flow}/${taskText(task)}/${name}`, id: ref.id, run: runText(summary.run), at, by, bytes: ref.bytes, kind: ref.kind, code, memoKey, peers: [by] });
+        versions.push({
+          artifact: `${summary.run.flow}/${taskText(task)}/${name}`,
+          id: ref.id,
+          run: runText(summary.run),
+          at,
+          by,
+          bytes: ref.bytes,
+          kind: ref.kind,
+          code,
+          memoKey,
+          peers: [by],
+        });
       }
     }
   }

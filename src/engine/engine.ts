@@ -48,16 +48,25 @@ export function createEngine(deps: EngineDeps): Engine {
   return { start: (flowPackage, request) => startRun(deps, flowPackage, request) };
 }
 
-async function startRun(deps: EngineDeps, flowPackage: FlowPackage, request: RunRequest): Promise<RunHandle> {
+async function startRun(
+  deps: EngineDeps,
+  flowPackage: FlowPackage,
+  request: RunRequest,
+): Promise<RunHandle> {
   const { store, hosts, clock, logger, peer } = deps;
   const run: RunRef = { flow: flowPackage.graph.name, id: newRunId(deps.random) };
   const contents = new ContentCache(store);
   const given = await givenValues(store, flowPackage, request);
-  for (const source of [...given.params.values(), ...given.constants.values()]) if (source.k === "bytes") contents.give(source.id, source.data);
+  for (const source of [...given.params.values(), ...given.constants.values()])
+    if (source.k === "bytes") contents.give(source.id, source.data);
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
   const entry = await startEntry(deps, { flowPackage, request, given });
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
-  const capacity = deps.capacity ?? { cores: availableParallelism(), memBytes: totalmem(), gpus: 0 };
+  const capacity = deps.capacity ?? {
+    cores: availableParallelism(),
+    memBytes: totalmem(),
+    gpus: 0,
+  };
   const workersMax = Math.max(1, request.maxWorkers ?? capacity.cores);
   const service = new RunService(
     { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
@@ -69,9 +78,20 @@ async function startRun(deps: EngineDeps, flowPackage: FlowPackage, request: Run
       tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
       noCache: request.noCache ?? false,
       // Whoever asks for more workers than cores means it.
-      limits: { totals: { ...capacity, cores: Math.max(capacity.cores, workersMax) }, slots: hosts.slots, workersMax },
+      limits: {
+        totals: { ...capacity, cores: Math.max(capacity.cores, workersMax) },
+        slots: hosts.slots,
+        workersMax,
+      },
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
-      summary: { run, createdAt: entry.at, user: request.user, file: flowPackage.file, bundleId: flowPackage.bundleId, pid: process.pid },
+      summary: {
+        run,
+        createdAt: entry.at,
+        user: request.user,
+        file: flowPackage.file,
+        bundleId: flowPackage.bundleId,
+        pid: process.pid,
+      },
     },
   );
   await service.begin(entry);
@@ -85,7 +105,10 @@ interface StartRequest {
 }
 
 /** Everything needed to repeat the run is in the store before the first attempt. */
-async function startEntry({ store, clock }: EngineDeps, { flowPackage, request, given }: StartRequest): Promise<Extract<JournalEntry, { t: "run-started" }>> {
+async function startEntry(
+  { store, clock }: EngineDeps,
+  { flowPackage, request, given }: StartRequest,
+): Promise<Extract<JournalEntry, { t: "run-started" }>> {
   const { id: packageId } = await store.putBytes(Buffer.from(JSON.stringify(flowPackage)), "raw");
   const params: Record<string, Cid> = {};
   const paramTexts: Record<string, string> = {};
@@ -94,17 +117,37 @@ async function startEntry({ store, clock }: EngineDeps, { flowPackage, request, 
     paramTexts[name] = value.text;
   }
   const versions: Record<string, Cid> = {};
-  for (const [pathspec, source] of given.versions) if (source.k === "artifact") versions[pathspec] = source.id;
-  const codes = Object.fromEntries(Object.entries(flowPackage.steps).map(([step, code]) => [step, code.codeId]));
+  for (const [pathspec, source] of given.versions)
+    if (source.k === "artifact") versions[pathspec] = source.id;
+  const codes = Object.fromEntries(
+    Object.entries(flowPackage.steps).map(([step, code]) => [step, code.codeId]),
+  );
   const { file, bundleId } = flowPackage;
-  return { t: "run-started", at: clock.now(), user: request.user, file, bundleId, packageId, params, paramTexts, versions, seed: request.seed ?? "0", codes };
+  return {
+    t: "run-started",
+    at: clock.now(),
+    user: request.user,
+    file,
+    bundleId,
+    packageId,
+    params,
+    paramTexts,
+    versions,
+    seed: request.seed ?? "0",
+    codes,
+  };
 }
 
-async function givenValues(store: Store, { graph }: FlowPackage, request: RunRequest): Promise<GivenValues> {
+async function givenValues(
+  store: Store,
+  { graph }: FlowPackage,
+  request: RunRequest,
+): Promise<GivenValues> {
   const params = new Map<string, InputSource>();
   for (const { name, kind } of graph.params) {
     const value = request.params[name];
-    if (value === undefined) throw new MfError("PARAM_MISSING", { flow: graph.name, param: name, kind });
+    if (value === undefined)
+      throw new MfError("PARAM_MISSING", { flow: graph.name, param: name, kind });
     params.set(name, { k: "bytes", id: value.id, data: value.data });
   }
   const constants = new Map<string, InputSource>();
@@ -114,21 +157,31 @@ async function givenValues(store: Store, { graph }: FlowPackage, request: RunReq
     else if (ref.k === "const" && !constants.has(ref.data)) {
       const data = Buffer.from(ref.data, "base64");
       constants.set(ref.data, { k: "bytes", id: cidOf("messagepack", data), data });
-    } else if (ref.k === "from" && !versions.has(ref.pathspec)) versions.set(ref.pathspec, await resolveVersion(store, ref.pathspec));
+    } else if (ref.k === "from" && !versions.has(ref.pathspec))
+      versions.set(ref.pathspec, await resolveVersion(store, ref.pathspec));
   };
-  for (const { inputs } of graph.steps) for (const ref of "whole" in inputs ? [inputs.whole] : Object.values(inputs.fields)) await visit(ref);
-  for (const { on, cases } of graph.switches) for (const ref of [on, ...Object.values(cases)]) await visit(ref);
+  for (const { inputs } of graph.steps)
+    for (const ref of "whole" in inputs ? [inputs.whole] : Object.values(inputs.fields))
+      await visit(ref);
+  for (const { on, cases } of graph.switches)
+    for (const ref of [on, ...Object.values(cases)]) await visit(ref);
   return { params, constants, versions };
 }
 
-async function pythonEnvironments(hosts: HostPool, { steps }: FlowPackage): Promise<Record<string, string>> {
+async function pythonEnvironments(
+  hosts: HostPool,
+  { steps }: FlowPackage,
+): Promise<Record<string, string>> {
   const environments: Record<string, string> = {};
-  for (const [name, code] of Object.entries(steps)) if (code.kind === "python") environments[name] = await hosts.pythonEnvironment(code);
+  for (const [name, code] of Object.entries(steps))
+    if (code.kind === "python") environments[name] = await hosts.pythonEnvironment(code);
   return environments;
 }
 
 function newRunId(random: Random): RunId {
-  return Array.from(random.bytes(RUN_ID_LENGTH), (byte) => RUN_ID_ALPHABET[byte % 32]).join("") as RunId;
+  return Array.from(random.bytes(RUN_ID_LENGTH), (byte) => RUN_ID_ALPHABET[byte % 32]).join(
+    "",
+  ) as RunId;
 }
 
 function nextTurn(): Promise<void> {

@@ -8,7 +8,13 @@ import { taskOutputs } from "../../src/engine/lookup/run-outputs.ts";
 import { systemClock, type Clock } from "../../src/env/clock.ts";
 import { silentLogger } from "../../src/env/logger.ts";
 import { systemRandom } from "../../src/env/random.ts";
-import type { ArmRef, FlowGraph, StepDeclaration, SwitchDeclaration, ValueRef } from "../../src/graph/flow-graph.ts";
+import type {
+  ArmRef,
+  FlowGraph,
+  StepDeclaration,
+  SwitchDeclaration,
+  ValueRef,
+} from "../../src/graph/flow-graph.ts";
 import type { CodeId, RunRef } from "../../src/model/ids.ts";
 import { STEP_OPTIONS_DEFAULT, type StepOptions } from "../../src/model/step-options.ts";
 import { decodeValue } from "../../src/artifact/codec.ts";
@@ -29,7 +35,11 @@ export const out = (step: string, ...path: string[]): ValueRef => ({ k: "out", s
 export const each = (of: ValueRef): ValueRef => ({ k: "each", of });
 export const collect = (of: ValueRef): ValueRef => ({ k: "collect", of });
 export const param = (name: string): ValueRef => ({ k: "param", name });
-export const constant = (value: unknown): ValueRef => ({ k: "const", data: Buffer.from(encodeValue(value).data).toString("base64"), text: String(value) });
+export const constant = (value: unknown): ValueRef => ({
+  k: "const",
+  data: Buffer.from(encodeValue(value).data).toString("base64"),
+  text: String(value),
+});
 
 export interface FlowFixture {
   readonly name?: string;
@@ -53,12 +63,28 @@ export function flowPackage(fixture: FlowFixture): FlowPackage {
     steps,
     switches: fixture.switches ?? [],
   };
-  const codes = fixture.steps.map((step) => [step.name, scriptCode(step.code ?? step.name)] as const);
-  return { graph, file: "/flows/test.ts", bundleId: "bundle", bundle: "", steps: Object.fromEntries(codes) };
+  const codes = fixture.steps.map(
+    (step) => [step.name, scriptCode(step.code ?? step.name)] as const,
+  );
+  return {
+    graph,
+    file: "/flows/test.ts",
+    bundleId: "bundle",
+    bundle: "",
+    steps: Object.fromEntries(codes),
+  };
 }
 
 function scriptCode(text: string): StepCode {
-  return { kind: "script", codeId: text.padStart(64, "0") as CodeId, slice: "", isStateless: true, externals: [], resolveFrom: "/", at: "test.ts:1" };
+  return {
+    kind: "script",
+    codeId: text.padStart(64, "0") as CodeId,
+    slice: "",
+    isStateless: true,
+    externals: [],
+    resolveFrom: "/",
+    at: "test.ts:1",
+  };
 }
 
 export function paramValue(value: unknown): ParamValue {
@@ -81,7 +107,10 @@ export interface EngineFixtureOptions extends FakeHostOptions {
   readonly deps?: Partial<EngineDeps>;
 }
 
-export function engineFixture(steps: Readonly<Record<string, FakeStep>>, options: EngineFixtureOptions = {}): EngineFixture {
+export function engineFixture(
+  steps: Readonly<Record<string, FakeStep>>,
+  options: EngineFixtureOptions = {},
+): EngineFixture {
   const store = options.store ?? new FakeStore();
   const hosts = new FakeHosts(steps, options);
   const engine = createEngine({
@@ -94,7 +123,8 @@ export function engineFixture(steps: Readonly<Record<string, FakeStep>>, options
     capacity: { cores: 2, memBytes: 8e9, gpus: 0 },
     ...options.deps,
   });
-  const start = (fixture: FlowFixture, request: Partial<RunRequest> = {}): Promise<RunHandle> => engine.start(flowPackage(fixture), { params: {}, user: "ada", ...request });
+  const start = (fixture: FlowFixture, request: Partial<RunRequest> = {}): Promise<RunHandle> =>
+    engine.start(flowPackage(fixture), { params: {}, user: "ada", ...request });
   return {
     store,
     hosts,
@@ -102,7 +132,14 @@ export function engineFixture(steps: Readonly<Record<string, FakeStep>>, options
     run: async (fixture, request) => (await start(fixture, request)).finished,
     async outputs(run, step) {
       const tasks = await taskOutputs(store, run, step);
-      return tasks.map(({ fact }) => Object.fromEntries(Object.entries(fact.outputs).map(([name, ref]) => [name, decodeValue(store.durable.contents.get(ref.id) as Uint8Array)])));
+      return tasks.map(({ fact }) =>
+        Object.fromEntries(
+          Object.entries(fact.outputs).map(([name, ref]) => [
+            name,
+            decodeValue(store.durable.contents.get(ref.id) as Uint8Array),
+          ]),
+        ),
+      );
     },
   };
 }

@@ -3,19 +3,36 @@ import { setImmediate } from "node:timers/promises";
 import { cidOf } from "../../src/artifact/cid.ts";
 import { decodeValue, encodeValue } from "../../src/artifact/codec.ts";
 import { encodeElementTable } from "../../src/artifact/element-table.ts";
-import type { HostPool, RunBatchOptions, SplitRequest, SplitResult } from "../../src/engine/ports.ts";
+import type {
+  HostPool,
+  RunBatchOptions,
+  SplitRequest,
+  SplitResult,
+} from "../../src/engine/ports.ts";
 import { isMfError, MfError, toErrorRecord } from "../../src/model/errors.ts";
 import type { InputSource } from "../../src/model/fact.ts";
 import { taskText } from "../../src/model/ids.ts";
 import type { ContentLocation, StoredOutput } from "../../src/store/ports.ts";
-import type { AttemptBatch, AttemptOutcome, AttemptSpec, BatchResult } from "../../src/task/host-messages.ts";
+import type {
+  AttemptBatch,
+  AttemptOutcome,
+  AttemptSpec,
+  BatchResult,
+} from "../../src/task/host-messages.ts";
 
-export type FakeStep = (inputs: Record<string, unknown>, spec: AttemptSpec) => Record<string, unknown>;
+export type FakeStep = (
+  inputs: Record<string, unknown>,
+  spec: AttemptSpec,
+) => Record<string, unknown>;
 
 export interface FakeHostOptions {
   readonly slots?: number;
   /** Called before each attempt: anything but "run" is its outcome. */
-  readonly script?: (step: string, spec: AttemptSpec, options: RunBatchOptions) => "run" | "lost" | "not-started";
+  readonly script?: (
+    step: string,
+    spec: AttemptSpec,
+    options: RunBatchOptions,
+  ) => "run" | "lost" | "not-started";
   /** Resolves when a batch may begin. */
   readonly gate?: (batch: AttemptBatch, options: RunBatchOptions) => Promise<void>;
   /** Results that are the same whatever the inputs, made once: for measuring the engine alone. */
@@ -44,12 +61,20 @@ export class FakeHosts implements HostPool {
   }
 
   async runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult> {
-    this.batches.push({ step: batch.step, size: batch.attempts.length, exclusive: options.exclusive });
+    this.batches.push({
+      step: batch.step,
+      size: batch.attempts.length,
+      exclusive: options.exclusive,
+    });
     this.#running++;
     this.runningMax = Math.max(this.runningMax, this.#running);
     await (this.#options.gate?.(batch, options) ?? setImmediate());
     this.#running--;
-    return { outcomes: batch.attempts.map((spec, position) => this.#attempt(batch, spec, { position, options })) };
+    return {
+      outcomes: batch.attempts.map((spec, position) =>
+        this.#attempt(batch, spec, { position, options }),
+      ),
+    };
   }
 
   async splitContent({ step, source, content, path }: SplitRequest): Promise<SplitResult> {
@@ -68,27 +93,42 @@ export class FakeHosts implements HostPool {
     await Promise.resolve();
   }
 
-  #attempt(batch: AttemptBatch, spec: AttemptSpec, { position, options }: { position: number; options: RunBatchOptions }): AttemptOutcome {
+  #attempt(
+    batch: AttemptBatch,
+    spec: AttemptSpec,
+    { position, options }: { position: number; options: RunBatchOptions },
+  ): AttemptOutcome {
     const base = { position, wallMs: 0.1, cpuMs: 0.1, rssBytesMax: 1 };
     if (options.signal?.aborted === true) return { ...base, result: "cancelled" };
     const told = this.#options.script?.(batch.step, spec, options) ?? "run";
     if (told !== "run") return { ...base, result: told };
     const task = taskText({ step: batch.step, index: spec.index });
     this.executed.set(task, (this.executed.get(task) ?? 0) + 1);
-    if (this.#options.isBlind === true) return { ...base, result: "succeeded", outputs: { x: blindOutput(spec.index.at(-1) ?? 0) } };
+    if (this.#options.isBlind === true)
+      return { ...base, result: "succeeded", outputs: { x: blindOutput(spec.index.at(-1) ?? 0) } };
     const contents = batch.contents as ReadonlyMap<string, ContentLocation>;
     try {
       const inputs =
         "whole" in spec.inputs
           ? (load(spec.inputs.whole, contents) as Record<string, unknown>)
-          : Object.fromEntries(Object.entries(spec.inputs.fields).map(([name, source]) => [name, load(source, contents)]));
+          : Object.fromEntries(
+              Object.entries(spec.inputs.fields).map(([name, source]) => [
+                name,
+                load(source, contents),
+              ]),
+            );
       const made = (this.#steps[batch.step] as FakeStep)(inputs, spec);
-      const outputs = Object.fromEntries(Object.entries(made).map(([name, value]) => [name, outputOf(value)]));
+      const outputs = Object.fromEntries(
+        Object.entries(made).map(([name, value]) => [name, outputOf(value)]),
+      );
       const tables: Record<string, StoredOutput> = {};
-      for (const name of batch.eachOutputs) if (isList(made[name])) tables[name] = tableOf(made[name]);
+      for (const name of batch.eachOutputs)
+        if (isList(made[name])) tables[name] = tableOf(made[name]);
       return { ...base, result: "succeeded", outputs, tables };
     } catch (error) {
-      const record = isMfError(error) ? toErrorRecord(error) : { code: "STEP_THREW" as const, details: { message: (error as Error).message } };
+      const record = isMfError(error)
+        ? toErrorRecord(error)
+        : { code: "STEP_THREW" as const, details: { message: (error as Error).message } };
       return { ...base, result: "failed", error: record };
     }
   }
@@ -103,7 +143,9 @@ function load(source: InputSource, contents: ReadonlyMap<string, ContentLocation
     case "list":
       return source.items.map((item) => load(item, contents));
     case "object":
-      return Object.fromEntries(Object.entries(source.fields).map(([name, field]) => [name, load(field, contents)]));
+      return Object.fromEntries(
+        Object.entries(source.fields).map(([name, field]) => [name, load(field, contents)]),
+      );
   }
 }
 
@@ -134,6 +176,7 @@ function walk(value: unknown, path: readonly string[]): unknown {
 }
 
 function inlineOf(location: ContentLocation | undefined): Uint8Array {
-  if (location === undefined || !("inline" in location)) throw new Error("content was not sent with the batch");
+  if (location === undefined || !("inline" in location))
+    throw new Error("content was not sent with the batch");
   return location.inline;
 }

@@ -45,8 +45,10 @@ export class FakeStore implements Store {
   async commit(batch: CommitBatch): Promise<void> {
     await Promise.resolve();
     this.commitCount++;
-    if (this.commitCount > (this.#options.commitsUntilKill ?? Infinity)) await new Promise(() => undefined);
-    if (this.commitCount > (this.#options.commitsUntilFull ?? Infinity)) throw new MfError("STORE_FULL", { home: this.home });
+    if (this.commitCount > (this.#options.commitsUntilKill ?? Infinity))
+      await new Promise(() => undefined);
+    if (this.commitCount > (this.#options.commitsUntilFull ?? Infinity))
+      throw new MfError("STORE_FULL", { home: this.home });
     for (const fact of batch.facts ?? []) this.durable.facts.set(fact.memoKey, fact);
     for (const { id, data } of batch.inline ?? []) this.durable.contents.set(id, data);
     if (batch.journal !== undefined) {
@@ -55,7 +57,8 @@ export class FakeStore implements Store {
       journal.push(...batch.journal.entries);
       this.durable.journals.set(key, journal);
     }
-    if (batch.summary !== undefined) this.durable.runs.set(runText(batch.summary.run), batch.summary);
+    if (batch.summary !== undefined)
+      this.durable.runs.set(runText(batch.summary.run), batch.summary);
   }
 
   async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
@@ -66,7 +69,10 @@ export class FakeStore implements Store {
     yield* [...this.durable.facts.values()].sort((a, b) => (a.memoKey < b.memoKey ? -1 : 1));
   }
 
-  async putBytes(data: Uint8Array, codec: "raw" | "messagepack"): Promise<{ id: Cid; bytes: number }> {
+  async putBytes(
+    data: Uint8Array,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
     const id = cidOf(codec, data);
     this.durable.contents.set(id, data);
     return { id, bytes: data.length };
@@ -99,7 +105,9 @@ export class FakeStore implements Store {
   }
 
   async runs(flow?: string): Promise<RunSummary[]> {
-    const runs = [...this.durable.runs.values()].filter((summary) => flow === undefined || summary.run.flow === flow);
+    const runs = [...this.durable.runs.values()].filter(
+      (summary) => flow === undefined || summary.run.flow === flow,
+    );
     return runs.sort((a, b) => b.createdAt - a.createdAt);
   }
 

@@ -11,7 +11,11 @@ export interface TaskOutput {
 }
 
 /** In index order; where a task succeeded twice the last counts. */
-export async function taskOutputs(store: Pick<Store, "journal" | "getFacts">, run: RunRef, step: string): Promise<TaskOutput[]> {
+export async function taskOutputs(
+  store: Pick<Store, "journal" | "getFacts">,
+  run: RunRef,
+  step: string,
+): Promise<TaskOutput[]> {
   const byTask = new Map<string, TaskSucceeded>();
   for await (const entry of store.journal(run)) {
     if (entry.t !== "tasks-succeeded") continue;

@@ -10,7 +10,13 @@ import { taskText, type Cid, type RunRef } from "../../model/ids.ts";
 import type { TaskSucceeded } from "../../model/journal.ts";
 import { defined } from "../../std/assert.ts";
 import type { ContentLocation, InlineContent, Store } from "../../store/ports.ts";
-import type { AttemptBatch, AttemptOutcome, AttemptProgress, AttemptSpec, BatchResult } from "../../task/host-messages.ts";
+import type {
+  AttemptBatch,
+  AttemptOutcome,
+  AttemptProgress,
+  AttemptSpec,
+  BatchResult,
+} from "../../task/host-messages.ts";
 import type { HostPool } from "../ports.ts";
 import { BATCH_YIELD_MS } from "../scheduler/batch-size.ts";
 import type { BatchScheduler, PlannedBatch } from "../scheduler/batch-scheduler.ts";
@@ -86,7 +92,8 @@ export class AttemptRunner {
       const ids = new Set<Cid>();
       for (const need of needs) for (const id of need) ids.add(id);
       const found = ids.size === 0 ? new Map<Cid, ContentLocation>() : await contents.locate(ids);
-      const tasks = found.size === ids.size ? planned.tasks : this.#withContent(planned.tasks, needs, found);
+      const tasks =
+        found.size === ids.size ? planned.tasks : this.#withContent(planned.tasks, needs, found);
       const result: BatchResult =
         tasks.length === 0
           ? { outcomes: [] }
@@ -103,15 +110,28 @@ export class AttemptRunner {
   }
 
   /** Tasks whose content is gone fail by themselves; the others go on. */
-  #withContent(tasks: readonly TaskUnit[], needs: readonly ReadonlySet<Cid>[], found: ReadonlyMap<Cid, ContentLocation>): TaskUnit[] {
+  #withContent(
+    tasks: readonly TaskUnit[],
+    needs: readonly ReadonlySet<Cid>[],
+    found: ReadonlyMap<Cid, ContentLocation>,
+  ): TaskUnit[] {
     return tasks.filter((task, position) => {
       const missing = [...defined(needs[position])].find((id) => !found.has(id));
-      if (missing !== undefined) this.#deps.accept({ t: "attempt-failed", task, error: { code: "CONTENT_MISSING", details: { id: missing } } });
+      if (missing !== undefined)
+        this.#deps.accept({
+          t: "attempt-failed",
+          task,
+          error: { code: "CONTENT_MISSING", details: { id: missing } },
+        });
       return missing === undefined;
     });
   }
 
-  #batch(step: StepPlan, tasks: readonly TaskUnit[], contents: ReadonlyMap<Cid, ContentLocation>): AttemptBatch {
+  #batch(
+    step: StepPlan,
+    tasks: readonly TaskUnit[],
+    contents: ReadonlyMap<Cid, ContentLocation>,
+  ): AttemptBatch {
     const { options } = step.declaration;
     const { run } = this.#options;
     return {
@@ -144,7 +164,8 @@ export class AttemptRunner {
       if (outcome.result === "succeeded") {
         scheduler.learn(step.name, outcome.wallMs);
         succeeded.push([task, outcome]);
-      } else if (outcome.result === "failed") accept({ t: "attempt-failed", task, error: outcome.error ?? unexplained(task) });
+      } else if (outcome.result === "failed")
+        accept({ t: "attempt-failed", task, error: outcome.error ?? unexplained(task) });
       else if (outcome.result === "lost") accept({ t: "attempt-lost", task });
       else if (outcome.result === "cancelled") accept({ t: "attempt-cancelled", task });
       else returned.push(task);
@@ -167,7 +188,14 @@ export class AttemptRunner {
     for (const [task, outcome] of succeeded) {
       const fact = taskFact(task, outcome, origin);
       facts.push(fact);
-      journal.push({ step: fact.step, index: task.index, memoKey: fact.memoKey, attempt: task.attempt, by: peer, wallMs: outcome.wallMs });
+      journal.push({
+        step: fact.step,
+        index: task.index,
+        memoKey: fact.memoKey,
+        attempt: task.attempt,
+        by: peer,
+        wallMs: outcome.wallMs,
+      });
       const fresh = inlineOutputs(outcome);
       inline.push(...fresh);
       this.#addTables(outcome, facts, inline);
@@ -176,7 +204,13 @@ export class AttemptRunner {
         accept({ t: "attempt-succeeded", task, fact });
       });
     }
-    recorder.add({ facts, inline, succeeded: journal, after, ...(scratch === undefined ? {} : { scratch }) });
+    recorder.add({
+      facts,
+      inline,
+      succeeded: journal,
+      after,
+      ...(scratch === undefined ? {} : { scratch }),
+    });
   }
 
   #addTables(outcome: AttemptOutcome, facts: Fact[], inline: InlineContent[]): void {
@@ -221,5 +255,10 @@ function inlineOutputs(outcome: AttemptOutcome): InlineContent[] {
 }
 
 function unexplained(task: TaskUnit): ErrorRecord {
-  return { code: "INTERNAL", details: { message: `the host gave no reason why ${taskText({ step: task.step.name, index: task.index })} failed` } };
+  return {
+    code: "INTERNAL",
+    details: {
+      message: `the host gave no reason why ${taskText({ step: task.step.name, index: task.index })} failed`,
+    },
+  };
 }

@@ -28,7 +28,9 @@ export class ContentCache {
   }
 
   remember(id: Cid, location: ContentLocation): void {
-    this.#bytes += ENTRY_BYTES + ("inline" in location ? location.inline.length : location.parts.length * ENTRY_BYTES);
+    this.#bytes +=
+      ENTRY_BYTES +
+      ("inline" in location ? location.inline.length : location.parts.length * ENTRY_BYTES);
     this.#recent.set(id, location);
     if (this.#bytes < CONTENT_CACHE_BYTES_MAX / 2) return;
     this.#older = this.#recent;
@@ -68,7 +70,9 @@ export class ContentCache {
 /** Adds every id that a reader of `inputs` has to load. */
 export function addContentIds(ids: Set<Cid>, inputs: TaskInputs): void {
   if ("whole" in inputs) addSourceIds(ids, inputs.whole);
-  else for (const name of Object.keys(inputs.fields)) addSourceIds(ids, inputs.fields[name] as InputSource);
+  else
+    for (const name of Object.keys(inputs.fields))
+      addSourceIds(ids, inputs.fields[name] as InputSource);
 }
 
 function addSourceIds(ids: Set<Cid>, source: InputSource): void {
@@ -82,6 +86,7 @@ function addSourceIds(ids: Set<Cid>, source: InputSource): void {
       for (const item of source.items) addSourceIds(ids, item);
       return;
     case "object":
-      for (const name of Object.keys(source.fields)) addSourceIds(ids, source.fields[name] as InputSource);
+      for (const name of Object.keys(source.fields))
+        addSourceIds(ids, source.fields[name] as InputSource);
   }
 }

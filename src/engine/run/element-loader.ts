@@ -40,7 +40,8 @@ export class ElementLoader {
   /** What goes into the commit of an output that came with its table. */
   tablePart(listId: Cid, table: StoredOutput): RecordedPart {
     this.#tables.set(listId, table.ref.id);
-    if (table.data !== undefined) this.#deps.contents.remember(table.ref.id, { inline: table.data });
+    if (table.data !== undefined)
+      this.#deps.contents.remember(table.ref.id, { inline: table.data });
     return {
       facts: [elementsFact(listId, table.ref, { by: this.#deps.peer, at: this.#deps.clock.now() })],
       inline: table.data === undefined ? [] : [{ id: table.ref.id, data: table.data }],
@@ -51,7 +52,13 @@ export class ElementLoader {
   load(step: string, source: InputSource): Promise<ElementList> {
     if (source.k === "list") return Promise.resolve(listOf(source.items));
     if (source.k === "object") {
-      return Promise.reject(new MfError("EACH_NOT_LIST", { source: "a whole handle", step, what: `object{${Object.keys(source.fields).length}}` }));
+      return Promise.reject(
+        new MfError("EACH_NOT_LIST", {
+          source: "a whole handle",
+          step,
+          what: `object{${Object.keys(source.fields).length}}`,
+        }),
+      );
     }
     const path = source.k === "artifact" ? (source.path ?? []) : [];
     const listId = contentId(source.id, path);
@@ -65,7 +72,9 @@ export class ElementLoader {
 
   async #loadStored(request: StoredList): Promise<ElementList> {
     const known = this.#tables.get(request.listId) ?? (await this.#rememberedTable(request.listId));
-    return tableList(known === undefined ? await this.#split(request) : await this.#contentOf(known));
+    return tableList(
+      known === undefined ? await this.#split(request) : await this.#contentOf(known),
+    );
   }
 
   async #rememberedTable(listId: string): Promise<Cid | undefined> {
@@ -78,7 +87,9 @@ export class ElementLoader {
 
   async #contentOf(id: Cid): Promise<Uint8Array> {
     const location = this.#deps.contents.known(id);
-    return location !== undefined && "inline" in location ? location.inline : this.#deps.store.read(id);
+    return location !== undefined && "inline" in location
+      ? location.inline
+      : this.#deps.store.read(id);
   }
 
   async #split({ step, id, path, listId }: StoredList): Promise<Uint8Array> {
@@ -86,7 +97,14 @@ export class ElementLoader {
     const content: ContentLocation | undefined = (await contents.locate([id])).get(id);
     if (content === undefined) throw new MfError("CONTENT_MISSING", { id });
     const codec = parseCid(id).codec === "raw" ? "raw" : "messagepack";
-    const result = await hosts.splitContent({ step, source: path.join(".") || "a value", content, codec, path, scratchFile: this.#deps.scratchFile() });
+    const result = await hosts.splitContent({
+      step,
+      source: path.join(".") || "a value",
+      content,
+      codec,
+      path,
+      scratchFile: this.#deps.scratchFile(),
+    });
     const { ref, data } = result.table;
     await new Promise<void>((resolve) => {
       recorder.add({

@@ -14,7 +14,11 @@ export function elementsKey(listId: string): MemoKey {
   return memoKeyOf({ code: ELEMENTS_CODE, env: "", inputs: { list: listId }, seed: "" });
 }
 
-export function elementsFact(listId: string, table: ArtifactRef, origin: { by: string; at: number }): Fact {
+export function elementsFact(
+  listId: string,
+  table: ArtifactRef,
+  origin: { by: string; at: number },
+): Fact {
   return {
     v: 1,
     memoKey: elementsKey(listId),

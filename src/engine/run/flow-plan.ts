@@ -3,7 +3,12 @@
  * Think of a level as a folder that is copied once per element: its *members* are what each copy holds.
  */
 import { environmentIdOf, type FlowPackage, type StepCode } from "../../code/flow-package.ts";
-import type { ArmRef, StepDeclaration, SwitchDeclaration, ValueRef } from "../../graph/flow-graph.ts";
+import type {
+  ArmRef,
+  StepDeclaration,
+  SwitchDeclaration,
+  ValueRef,
+} from "../../graph/flow-graph.ts";
 import { defined } from "../../std/assert.ts";
 
 export interface FlowPlan {
@@ -50,7 +55,10 @@ export type Member =
 export const ROOT_LEVEL = "";
 
 /** `environments`: identity of the Python of each Python step, by step name. */
-export function planFlow(flowPackage: FlowPackage, environments: Readonly<Record<string, string>>): FlowPlan {
+export function planFlow(
+  flowPackage: FlowPackage,
+  environments: Readonly<Record<string, string>>,
+): FlowPlan {
   const { graph } = flowPackage;
   const heights = stepHeights(graph.steps, graph.switches);
   const eachOutputs = outputsReadByEach(graph.steps, graph.switches);
@@ -58,7 +66,10 @@ export function planFlow(flowPackage: FlowPackage, environments: Readonly<Record
   for (const [position, declaration] of graph.steps.entries()) {
     const code = defined(flowPackage.steps[declaration.name], `code of step ${declaration.name}`);
     const isWhole = "whole" in declaration.inputs;
-    const inputs: [string, ValueRef][] = "whole" in declaration.inputs ? [["*", declaration.inputs.whole]] : Object.entries(declaration.inputs.fields);
+    const inputs: [string, ValueRef][] =
+      "whole" in declaration.inputs
+        ? [["*", declaration.inputs.whole]]
+        : Object.entries(declaration.inputs.fields);
     steps.set(declaration.name, {
       name: declaration.name,
       position,
@@ -101,7 +112,10 @@ export function levelsOfRef(plan: FlowPlan, ref: ValueRef): readonly string[] {
   }
 }
 
-function membersByLevel(steps: ReadonlyMap<string, StepPlan>, switches: ReadonlyMap<string, SwitchPlan>): Map<string, Member[]> {
+function membersByLevel(
+  steps: ReadonlyMap<string, StepPlan>,
+  switches: ReadonlyMap<string, SwitchPlan>,
+): Map<string, Member[]> {
   const members = new Map<string, Member[]>([[ROOT_LEVEL, []]]);
   const add = (level: string | undefined, member: Member): void => {
     const name = level ?? ROOT_LEVEL;
@@ -117,7 +131,10 @@ function membersByLevel(steps: ReadonlyMap<string, StepPlan>, switches: Readonly
   return members;
 }
 
-function stepHeights(steps: readonly StepDeclaration[], switches: readonly SwitchDeclaration[]): Map<string, number> {
+function stepHeights(
+  steps: readonly StepDeclaration[],
+  switches: readonly SwitchDeclaration[],
+): Map<string, number> {
   const heights = new Map<string, number>();
   const byName = new Map(switches.map((item) => [item.name, item]));
   for (const step of [...steps].reverse()) {
@@ -135,7 +152,11 @@ function stepHeights(steps: readonly StepDeclaration[], switches: readonly Switc
   return heights;
 }
 
-function forEachProducer(ref: ValueRef, switches: ReadonlyMap<string, SwitchDeclaration>, visit: (step: string) => void): void {
+function forEachProducer(
+  ref: ValueRef,
+  switches: ReadonlyMap<string, SwitchDeclaration>,
+  visit: (step: string) => void,
+): void {
   if (ref.k === "out") visit(ref.step);
   else if (ref.k === "each" || ref.k === "collect") forEachProducer(ref.of, switches, visit);
   else if (ref.k === "switch") {
@@ -147,7 +168,10 @@ function forEachProducer(ref: ValueRef, switches: ReadonlyMap<string, SwitchDecl
 }
 
 /** Workers cut these lists into element tables while they have them in hand. */
-function outputsReadByEach(steps: readonly StepDeclaration[], switches: readonly SwitchDeclaration[]): Map<string, Set<string>> {
+function outputsReadByEach(
+  steps: readonly StepDeclaration[],
+  switches: readonly SwitchDeclaration[],
+): Map<string, Set<string>> {
   const outputs = new Map<string, Set<string>>();
   const byName = new Map(switches.map((item) => [item.name, item]));
   const note = (ref: ValueRef, rest: readonly string[]): void => {
@@ -158,7 +182,8 @@ function outputsReadByEach(steps: readonly StepDeclaration[], switches: readonly
       const names = outputs.get(ref.step) ?? new Set();
       outputs.set(ref.step, names.add(name));
     } else if (ref.k === "switch") {
-      for (const value of Object.values(byName.get(ref.name)?.cases ?? {})) note(value, [...ref.path, ...rest]);
+      for (const value of Object.values(byName.get(ref.name)?.cases ?? {}))
+        note(value, [...ref.path, ...rest]);
     }
   };
   for (const step of steps) {

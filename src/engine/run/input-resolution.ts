@@ -25,7 +25,11 @@ export interface ResolutionScope {
   list(ref: Extract<ValueRef, { k: "collect" }>, index: readonly number[]): ListUnit;
 }
 
-export function resolveRef(scope: ResolutionScope, ref: ValueRef, index: readonly number[]): InputSource {
+export function resolveRef(
+  scope: ResolutionScope,
+  ref: ValueRef,
+  index: readonly number[],
+): InputSource {
   switch (ref.k) {
     case "param":
       return ref.name === "*"
@@ -54,11 +58,16 @@ function outputOf(task: TaskUnit, path: readonly string[]): InputSource {
   const [name, ...rest] = path;
   if (name === undefined) {
     const fields: Record<string, InputSource> = {};
-    for (const key of Object.keys(outputs)) fields[key] = { k: "artifact", id: defined(outputs[key]).id };
+    for (const key of Object.keys(outputs))
+      fields[key] = { k: "artifact", id: defined(outputs[key]).id };
     return { k: "object", fields };
   }
   if (!Object.hasOwn(outputs, name)) {
-    throw new MfError("INPUT_MISSING", { source: taskText({ step: task.step.name, index: task.index }), name, known: Object.keys(outputs).join(", ") || "nothing" });
+    throw new MfError("INPUT_MISSING", {
+      source: taskText({ step: task.step.name, index: task.index }),
+      name,
+      known: Object.keys(outputs).join(", ") || "nothing",
+    });
   }
   const { id } = defined(outputs[name]);
   return rest.length === 0 ? { k: "artifact", id } : { k: "artifact", id, path: rest };
@@ -75,12 +84,22 @@ function within(source: InputSource, path: readonly string[], what: string): Inp
       return { k: "artifact", id: source.id, path };
     case "object": {
       const field = Object.hasOwn(source.fields, name) ? source.fields[name] : undefined;
-      if (field === undefined) throw new MfError("INPUT_MISSING", { source: what, name, known: Object.keys(source.fields).join(", ") });
+      if (field === undefined)
+        throw new MfError("INPUT_MISSING", {
+          source: what,
+          name,
+          known: Object.keys(source.fields).join(", "),
+        });
       return within(field, rest, what);
     }
     case "list": {
       const item = source.items[Number(name)];
-      if (item === undefined) throw new MfError("INPUT_MISSING", { source: what, name, known: `${source.items.length} items` });
+      if (item === undefined)
+        throw new MfError("INPUT_MISSING", {
+          source: what,
+          name,
+          known: `${source.items.length} items`,
+        });
       return within(item, rest, what);
     }
   }

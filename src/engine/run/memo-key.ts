@@ -27,30 +27,51 @@ export function inputId(source: InputSource): string {
     case "list":
       return listId(source.items);
     case "object":
-      return `object:${digestOf(Object.keys(source.fields).sort().map((name) => [name, inputId(source.fields[name] as InputSource)]))}`;
+      return `object:${digestOf(
+        Object.keys(source.fields)
+          .sort()
+          .map((name) => [name, inputId(source.fields[name] as InputSource)]),
+      )}`;
   }
 }
 
 /** A property inside an artifact has no id of its own; parts are escaped so that no two paths spell alike. */
 export function contentId(id: Cid, path: readonly string[] | undefined): string {
-  return path === undefined || path.length === 0 ? id : `${id}/${path.map(encodeURIComponent).join("/")}`;
+  return path === undefined || path.length === 0
+    ? id
+    : `${id}/${path.map(encodeURIComponent).join("/")}`;
 }
 
 export function inputIds(inputs: TaskInputs): Record<string, string> {
   if ("whole" in inputs) return { [WHOLE_INPUT]: inputId(inputs.whole) };
   const ids: Record<string, string> = {};
-  for (const name of Object.keys(inputs.fields)) ids[name] = inputId(inputs.fields[name] as InputSource);
+  for (const name of Object.keys(inputs.fields))
+    ids[name] = inputId(inputs.fields[name] as InputSource);
   return ids;
 }
 
 /** The order in which inputs were written does not matter; their names do. */
 export function memoKeyOf(parts: MemoKeyParts): MemoKey {
-  const inputs = Object.keys(parts.inputs).sort().map((name) => [name, parts.inputs[name]]);
-  return digestOf(["mf-memo-1", parts.code, parts.env, inputs, parts.seed, parts.salt ?? ""]) as MemoKey;
+  const inputs = Object.keys(parts.inputs)
+    .sort()
+    .map((name) => [name, parts.inputs[name]]);
+  return digestOf([
+    "mf-memo-1",
+    parts.code,
+    parts.env,
+    inputs,
+    parts.seed,
+    parts.salt ?? "",
+  ]) as MemoKey;
 }
 
 /** The index is in it, so that equal elements of a foreach draw differently, and a rerun draws the same. */
-export function seedOf(flow: string, step: string, index: readonly number[], runSeed: string): string {
+export function seedOf(
+  flow: string,
+  step: string,
+  index: readonly number[],
+  runSeed: string,
+): string {
   return digestOf(["mf-seed-1", flow, step, index, runSeed]);
 }
 

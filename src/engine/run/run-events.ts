@@ -8,7 +8,12 @@ export type RunMachineEvent =
   | { readonly t: "started" }
   /** `fact` undefined: nothing usable is stored, the task has to run. */
   | { readonly t: "looked-up"; readonly task: TaskUnit; readonly fact: Fact | undefined }
-  | { readonly t: "elements-loaded"; readonly level: LevelUnit; readonly position: number; readonly list: ElementList }
+  | {
+      readonly t: "elements-loaded";
+      readonly level: LevelUnit;
+      readonly position: number;
+      readonly list: ElementList;
+    }
   | { readonly t: "elements-refused"; readonly level: LevelUnit; readonly error: ErrorRecord }
   /** The value a switch reads, as text. */
   | { readonly t: "value-read"; readonly unit: SwitchUnit; readonly value: string }
@@ -28,7 +33,12 @@ export type RunEffect =
   | { readonly t: "look-up"; readonly task: TaskUnit }
   /** Ready: hand it to the scheduler. `isFront`: it was there before. */
   | { readonly t: "enqueue"; readonly task: TaskUnit; readonly isFront: boolean }
-  | { readonly t: "load-elements"; readonly level: LevelUnit; readonly position: number; readonly source: InputSource }
+  | {
+      readonly t: "load-elements";
+      readonly level: LevelUnit;
+      readonly position: number;
+      readonly source: InputSource;
+    }
   | { readonly t: "read-value"; readonly unit: SwitchUnit; readonly source: InputSource }
   | { readonly t: "wake-later"; readonly task: TaskUnit; readonly afterMs: number }
   | { readonly t: "record-reuse"; readonly task: TaskUnit; readonly fact: Fact }

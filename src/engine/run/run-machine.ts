@@ -4,17 +4,17 @@
  * Rules R1 to R7 in the README.
  */
 import { MfError, toErrorRecord, type ErrorRecord } from "../../model/errors.ts";
-import type { Fact, InputSource } from "../../model/fact.ts";
+import type { Fact } from "../../model/fact.ts";
 import type { RunState, TaskCounts } from "../../model/journal.ts";
 import { assert, unreachable } from "../../std/assert.ts";
 import type { StepProgress } from "../run-api.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import { resolveRef, type GivenValues } from "./input-resolution.ts";
-import { inputIds, memoKeyOf, seedOf } from "./memo-key.ts";
 import type { AttemptFailure, RunEffect, RunMachineEvent } from "./run-events.ts";
 import { TASK_LOSSES_MAX } from "./run-limits.ts";
 import { RunTally, type StepTally } from "./run-tally.ts";
-import { elementAt, type LevelUnit, type SwitchUnit, type TaskIdentity, type TaskUnit, type Unit } from "./run-units.ts";
+import { type LevelUnit, type SwitchUnit, type TaskUnit, type Unit } from "./run-units.ts";
+import { taskIdentity } from "./task-identity.ts";
 import { UnitGraph } from "./unit-graph.ts";
 
 export interface RunMachineOptions {
@@ -85,7 +85,8 @@ export class RunMachine {
       case "attempt-returned":
         return this.#attemptReturned(event.task);
       case "backoff-over":
-        if (event.task.phase === "backing-off" && this.#phase === "running") this.#enqueue(event.task, false);
+        if (event.task.phase === "backing-off" && this.#phase === "running")
+          this.#enqueue(event.task, false);
         return;
       case "cancel-asked":
         if (this.#phase === "running" || this.#phase === "failing") this.#stop("cancelling");
@@ -119,7 +120,9 @@ export class RunMachine {
   }
 
   progress(now: number): StepProgress[] {
-    return [...this.#tally.all()].map((tally) => this.#tally.progress(tally, now, this.#isRootOpen));
+    return [...this.#tally.all()].map((tally) =>
+      this.#tally.progress(tally, now, this.#isRootOpen),
+    );
   }
 
   stepProgress(step: string, now: number): StepProgress {
@@ -140,7 +143,9 @@ export class RunMachine {
       this.#openUnits--;
       return;
     }
-    const source = this.#resolved(unit.plan.name, unit.index, () => resolveRef(this.#graph, unit.plan.declaration.on, unit.index));
+    const source = this.#resolved(unit.plan.name, unit.index, () =>
+      resolveRef(this.#graph, unit.plan.declaration.on, unit.index),
+    );
     if (source !== undefined) this.#effects.push({ t: "read-value", unit, source });
   }
 
@@ -171,7 +176,9 @@ export class RunMachine {
 
   #loadElements(level: LevelUnit): void {
     for (const [position, ref] of level.step.eaches.entries()) {
-      const source = this.#resolved(level.step.name, level.index, () => resolveRef(this.#graph, ref, level.index));
+      const source = this.#resolved(level.step.name, level.index, () =>
+        resolveRef(this.#graph, ref, level.index),
+      );
       if (source === undefined) return;
       this.#effects.push({ t: "load-elements", level, position, source });
     }
@@ -198,39 +205,36 @@ export class RunMachine {
     const { cases } = unit.plan.declaration;
     const chosen = Object.hasOwn(cases, value) ? value : "else";
     if (Object.hasOwn(cases, chosen)) return this.#graph.choose(unit, chosen);
-    const error = new MfError("SWITCH_UNMATCHED", { switch: unit.plan.name, value, cases: Object.keys(cases).join(", ") });
+    const error = new MfError("SWITCH_UNMATCHED", {
+      switch: unit.plan.name,
+      value,
+      cases: Object.keys(cases).join(", "),
+    });
     this.#failUnit(unit.plan.name, unit.index, toErrorRecord(error));
   }
 
   #identify(task: TaskUnit): void {
-    const identity = this.#resolved(task.step.name, task.index, () => this.#identityOf(task), task);
+    const identity = this.#resolved(
+      task.step.name,
+      task.index,
+      () => taskIdentity(this.#graph, task, this.#options.seed),
+      task,
+    );
     if (identity === undefined) return;
     task.identity = identity;
-    if (this.#options.noCache || !task.step.declaration.options.cache.enabled) return this.#enqueue(task, false);
+    if (this.#options.noCache || !task.step.declaration.options.cache.enabled)
+      return this.#enqueue(task, false);
     task.phase = "looking-up";
     this.#effects.push({ t: "look-up", task });
   }
 
-  #identityOf(task: TaskUnit): TaskIdentity {
-    const { step, index } = task;
-    let eachPosition = 0;
-    const fields: Record<string, InputSource> = {};
-    for (const [name, ref] of step.inputs) {
-      if (ref.k === "each") {
-        assert(task.level !== undefined, "a task of a foreach knows its level");
-        fields[name] = elementAt(task.level, index.at(-1) ?? 0, eachPosition++);
-      } else fields[name] = resolveRef(this.#graph, ref, index);
-    }
-    const inputs = step.isWhole ? { whole: fields["*"] as InputSource } : { fields };
-    const ids = inputIds(inputs);
-    const seed = seedOf(this.#plan.flow, step.name, index, this.#options.seed);
-    const { salt } = step.declaration.options.cache;
-    const memoKey = memoKeyOf({ code: step.code.codeId, env: step.env, inputs: ids, seed, salt: salt ?? "" });
-    return { inputs, inputIds: ids, seed, memoKey };
-  }
-
   /** A value that cannot be found is the failure of whoever reads it, never of the engine. */
-  #resolved<T>(step: string, index: readonly number[], resolve: () => T, task?: TaskUnit): T | undefined {
+  #resolved<T>(
+    step: string,
+    index: readonly number[],
+    resolve: () => T,
+    task?: TaskUnit,
+  ): T | undefined {
     try {
       return resolve();
     } catch (error) {
@@ -322,11 +326,17 @@ export class RunMachine {
   }
 
   #attemptCancelled(task: TaskUnit): void {
-    if (this.#phase === "running") return this.#attemptFailed(task, { code: "STEP_CANCELLED", details: {} });
+    if (this.#phase === "running")
+      return this.#attemptFailed(task, { code: "STEP_CANCELLED", details: {} });
     const tally = this.#ended(task);
     task.phase = "cancelled";
     tally.cancelled++;
-    this.#recordFailure(task, { attempt: task.attempt, outcome: "cancelled", isFinal: true, error: { code: "STEP_CANCELLED", details: {} } });
+    this.#recordFailure(task, {
+      attempt: task.attempt,
+      outcome: "cancelled",
+      isFinal: true,
+      error: { code: "STEP_CANCELLED", details: {} },
+    });
   }
 
   #ended(task: TaskUnit): StepTally {
@@ -338,7 +348,11 @@ export class RunMachine {
     return tally;
   }
 
-  #failTask(task: TaskUnit, tally: StepTally, failure: Omit<AttemptFailure, "step" | "index">): void {
+  #failTask(
+    task: TaskUnit,
+    tally: StepTally,
+    failure: Omit<AttemptFailure, "step" | "index">,
+  ): void {
     task.phase = "failed";
     tally.failed++;
     this.#recordFailure(task, failure);
@@ -347,7 +361,10 @@ export class RunMachine {
   }
 
   #recordFailure(task: TaskUnit, failure: Omit<AttemptFailure, "step" | "index">): void {
-    this.#effects.push({ t: "record-failure", failure: { step: task.step.name, index: task.index, ...failure } });
+    this.#effects.push({
+      t: "record-failure",
+      failure: { step: task.step.name, index: task.index, ...failure },
+    });
   }
 
   /** What is neither a task nor ran: a list that cannot be opened, a decision that cannot be made. Counted as one failed task of its step. */
@@ -358,7 +375,10 @@ export class RunMachine {
       tally.failed++;
       if (task === undefined) tally.total++;
     }
-    this.#effects.push({ t: "record-failure", failure: { step, index, attempt: 0, outcome: "failed", isFinal: true, error } });
+    this.#effects.push({
+      t: "record-failure",
+      failure: { step, index, attempt: 0, outcome: "failed", isFinal: true, error },
+    });
     this.#error ??= error;
     this.#stop("failing");
   }
@@ -369,12 +389,24 @@ export class RunMachine {
   }
 
   #finishWhenOver(): void {
-    const isOver = this.#phase === "running" ? this.#openUnits === 0 : (this.#phase === "failing" || this.#phase === "cancelling") && this.#running === 0;
+    const isOver =
+      this.#phase === "running"
+        ? this.#openUnits === 0
+        : (this.#phase === "failing" || this.#phase === "cancelling") && this.#running === 0;
     if (!isOver) return;
-    const state = this.#phase === "running" ? "succeeded" : this.#phase === "cancelling" ? "cancelled" : "failed";
+    const state =
+      this.#phase === "running"
+        ? "succeeded"
+        : this.#phase === "cancelling"
+          ? "cancelled"
+          : "failed";
     this.#phase = "over";
     this.#endState = state;
-    this.#effects.push({ t: "finish", state, ...(state !== "failed" || this.#error === undefined ? {} : { error: this.#error }) });
+    this.#effects.push({
+      t: "finish",
+      state,
+      ...(state !== "failed" || this.#error === undefined ? {} : { error: this.#error }),
+    });
   }
 
   #announceStart(tally: StepTally): void {
@@ -385,7 +417,13 @@ export class RunMachine {
   }
 
   #announceWhenFinished(tally: StepTally): void {
-    if (tally.isFinished || tally.running > 0 || this.#isRootOpen || !this.#tally.isOver(tally, this.#isRootOpen)) return;
+    if (
+      tally.isFinished ||
+      tally.running > 0 ||
+      this.#isRootOpen ||
+      !this.#tally.isOver(tally, this.#isRootOpen)
+    )
+      return;
     tally.isFinished = true;
     this.#effects.push({ t: "announce-step", step: tally.step.name, what: "finished" });
   }

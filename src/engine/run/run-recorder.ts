@@ -81,7 +81,8 @@ export class RunRecorder {
   async #commit(parts: readonly RecordedPart[]): Promise<void> {
     const at = this.#deps.clock.now();
     const succeeded = parts.flatMap((part) => part.succeeded ?? []);
-    const entries: JournalEntry[] = succeeded.length > 0 ? [{ t: "tasks-succeeded", at, tasks: succeeded }] : [];
+    const entries: JournalEntry[] =
+      succeeded.length > 0 ? [{ t: "tasks-succeeded", at, tasks: succeeded }] : [];
     for (const part of parts) if (part.entries !== undefined) entries.push(...part.entries);
     const monotonic = this.#deps.clock.monotonic();
     const hasEnded = entries.some((entry) => entry.t === "run-finished");

@@ -11,7 +11,11 @@ import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
 import type { RunEvent, RunHandle, RunProgress, RunResult, TaskFailure } from "../run-api.ts";
-import { BatchScheduler, type PlannedBatch, type SchedulerLimits } from "../scheduler/batch-scheduler.ts";
+import {
+  BatchScheduler,
+  type PlannedBatch,
+  type SchedulerLimits,
+} from "../scheduler/batch-scheduler.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { ElementLoader } from "./element-loader.ts";
@@ -86,10 +90,42 @@ export class RunService implements RunHandle {
     const { store, hosts, clock, turn, peer, contents } = deps;
     this.#machine = new RunMachine(options.plan, options);
     this.#scheduler = new BatchScheduler(options.plan.steps.values(), options.limits);
-    this.#recorder = new RunRecorder(options.run, { store, clock, turn, summary: () => this.#summary(), failed: (error) => this.#broken(error) });
-    const runner = { run: options.run, signal: this.#abort.signal, memBytesDefault: options.memBytesDefault, maxMemBytes: options.limits.totals.memBytes };
-    this.#attempts = new AttemptRunner({ store, hosts, clock, peer, contents, recorder: this.#recorder, scheduler: this.#scheduler, plan: options.plan, accept: (event) => this.#accept(event) }, runner);
-    this.#elements = new ElementLoader({ store, hosts, contents, recorder: this.#recorder, clock, peer, scratchFile: () => this.#attempts.scratchFile() });
+    this.#recorder = new RunRecorder(options.run, {
+      store,
+      clock,
+      turn,
+      summary: () => this.#summary(),
+      failed: (error) => this.#broken(error),
+    });
+    const runner = {
+      run: options.run,
+      signal: this.#abort.signal,
+      memBytesDefault: options.memBytesDefault,
+      maxMemBytes: options.limits.totals.memBytes,
+    };
+    this.#attempts = new AttemptRunner(
+      {
+        store,
+        hosts,
+        clock,
+        peer,
+        contents,
+        recorder: this.#recorder,
+        scheduler: this.#scheduler,
+        plan: options.plan,
+        accept: (event) => this.#accept(event),
+      },
+      runner,
+    );
+    this.#elements = new ElementLoader({
+      store,
+      hosts,
+      contents,
+      recorder: this.#recorder,
+      clock,
+      peer,
+      scratchFile: () => this.#attempts.scratchFile(),
+    });
     this.#attempts.useElements(this.#elements);
   }
 
@@ -97,7 +133,11 @@ export class RunService implements RunHandle {
   async begin(entry: JournalEntry): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#recorder.add({ entries: [entry], after: [resolve] });
-      void this.#recorder.idle().then(() => (this.#storeError === undefined ? undefined : reject(this.#storeError as Error)));
+      void this.#recorder
+        .idle()
+        .then(() =>
+          this.#storeError === undefined ? undefined : reject(this.#storeError as Error),
+        );
     });
     this.#emit({ t: "run-started", run: this.run });
     this.#accept({ t: "started" });
@@ -105,8 +145,14 @@ export class RunService implements RunHandle {
 
   progress(): RunProgress {
     const now = this.#deps.clock.monotonic();
-    const steps = this.#machine.progress(now).map((step) => ({ ...step, ...this.#attempts.fractionOf(step.name) }));
-    return { state: this.#machine.state, steps, elapsedMs: (this.#endedAtMs ?? now) - this.#startedAtMs };
+    const steps = this.#machine
+      .progress(now)
+      .map((step) => ({ ...step, ...this.#attempts.fractionOf(step.name) }));
+    return {
+      state: this.#machine.state,
+      steps,
+      elapsedMs: (this.#endedAtMs ?? now) - this.#startedAtMs,
+    };
   }
 
   subscribe(listener: (event: RunEvent) => void): () => void {
@@ -210,7 +256,8 @@ export class RunService implements RunHandle {
       while (this.#lookUps.length > 0) {
         const tasks = this.#lookUps.splice(0, LOOK_UPS_PER_TURN);
         const facts = await this.#usableFacts(tasks);
-        for (const [position, task] of tasks.entries()) this.#accept({ t: "looked-up", task, fact: facts[position] });
+        for (const [position, task] of tasks.entries())
+          this.#accept({ t: "looked-up", task, fact: facts[position] });
       }
     } catch (error) {
       this.#broken(error);
@@ -234,10 +281,22 @@ export class RunService implements RunHandle {
     const isHere = await store.has(list);
     const missing = new Set(list.filter((_, position) => isHere[position] !== true));
     if (missing.size === 0) return facts;
-    return facts.map((fact) => (fact !== undefined && Object.values(fact.outputs).some((ref) => missing.has(ref.id)) ? undefined : fact));
+    return facts.map((fact) =>
+      fact !== undefined && Object.values(fact.outputs).some((ref) => missing.has(ref.id))
+        ? undefined
+        : fact,
+    );
   }
 
-  async #loadElements({ level, position, source }: { level: LevelUnit; position: number; source: Extract<RunEffect, { t: "load-elements" }>["source"] }): Promise<void> {
+  async #loadElements({
+    level,
+    position,
+    source,
+  }: {
+    level: LevelUnit;
+    position: number;
+    source: Extract<RunEffect, { t: "load-elements" }>["source"];
+  }): Promise<void> {
     try {
       const list = await this.#elements.load(level.step.name, source);
       this.#accept({ t: "elements-loaded", level, position, list });
@@ -246,7 +305,10 @@ export class RunService implements RunHandle {
     }
   }
 
-  async #readValue(unit: SwitchUnit, source: Extract<RunEffect, { t: "read-value" }>["source"]): Promise<void> {
+  async #readValue(
+    unit: SwitchUnit,
+    source: Extract<RunEffect, { t: "read-value" }>["source"],
+  ): Promise<void> {
     try {
       const value = await readSwitchValue(this.#deps, unit.plan.name, source);
       this.#accept({ t: "value-read", unit, value });
@@ -264,33 +326,74 @@ export class RunService implements RunHandle {
   }
 
   #recordReuse(task: TaskUnit, fact: Fact): void {
-    this.#recorder.add({ succeeded: [{ step: task.step.name, index: task.index, memoKey: fact.memoKey, by: fact.by, wallMs: fact.wallMs }] });
+    this.#recorder.add({
+      succeeded: [
+        {
+          step: task.step.name,
+          index: task.index,
+          memoKey: fact.memoKey,
+          by: fact.by,
+          wallMs: fact.wallMs,
+        },
+      ],
+    });
   }
 
   #recordFailure(failure: AttemptFailure): void {
     const { step, index, attempt, outcome, isFinal, error, retryInMs } = failure;
-    const entry: JournalEntry = { t: "attempt-failed", at: this.#deps.clock.now(), step, index, attempt, outcome, final: isFinal, error, by: this.#deps.peer };
+    const entry: JournalEntry = {
+      t: "attempt-failed",
+      at: this.#deps.clock.now(),
+      step,
+      index,
+      attempt,
+      outcome,
+      final: isFinal,
+      error,
+      by: this.#deps.peer,
+    };
     this.#recorder.add({ entries: [entry] });
     const shown: TaskFailure = { step, index, attempt, error };
-    if (isFinal && outcome !== "cancelled" && this.#failures.length < FAILURES_SHOWN_MAX) this.#failures.push(shown);
-    this.#emit({ t: "attempt-failed", failure: shown, ...(retryInMs === undefined ? {} : { retryInMs }) });
+    if (isFinal && outcome !== "cancelled" && this.#failures.length < FAILURES_SHOWN_MAX)
+      this.#failures.push(shown);
+    this.#emit({
+      t: "attempt-failed",
+      failure: shown,
+      ...(retryInMs === undefined ? {} : { retryInMs }),
+    });
   }
 
   #announce(step: string, what: "started" | "finished"): void {
     const progress = this.#machine.stepProgress(step, this.#deps.clock.monotonic());
     if (what === "finished") this.#emit({ t: "step-finished", step, progress });
-    else this.#emit({ t: "step-started", step, ...(progress.total === undefined ? {} : { total: progress.total }) });
+    else
+      this.#emit({
+        t: "step-started",
+        step,
+        ...(progress.total === undefined ? {} : { total: progress.total }),
+      });
   }
 
   async #finish({ state, error }: Extract<RunEffect, { t: "finish" }>): Promise<void> {
     this.#endedAtMs = this.#deps.clock.monotonic();
     this.#endedAt = this.#deps.clock.now();
-    const entry: JournalEntry = { t: "run-finished", at: this.#endedAt, state, ...(error === undefined ? {} : { error }) };
+    const entry: JournalEntry = {
+      t: "run-finished",
+      at: this.#endedAt,
+      state,
+      ...(error === undefined ? {} : { error }),
+    };
     this.#recorder.add({ entries: [entry] });
     await this.#recorder.idle();
     if (this.#storeError !== undefined) return this.#endBroken();
     const durationMs = this.#endedAtMs - this.#startedAtMs;
-    const result: RunResult = { run: this.run, state, durationMs, tasks: this.#machine.counts(), failures: this.#failures };
+    const result: RunResult = {
+      run: this.run,
+      state,
+      durationMs,
+      tasks: this.#machine.counts(),
+      failures: this.#failures,
+    };
     this.#emit({ t: "run-finished", result });
     this.#resolve(result);
   }
@@ -313,7 +416,12 @@ export class RunService implements RunHandle {
 
   #summary(): RunSummary {
     const { summary } = this.#options;
-    return { ...summary, state: this.#machine.state === "waiting" ? "running" : this.#machine.state, counts: this.#machine.counts(), ...(this.#endedAt === undefined ? {} : { finishedAt: this.#endedAt }) };
+    return {
+      ...summary,
+      state: this.#machine.state === "waiting" ? "running" : this.#machine.state,
+      counts: this.#machine.counts(),
+      ...(this.#endedAt === undefined ? {} : { finishedAt: this.#endedAt }),
+    };
   }
 
   /** A listener's mistake is its own. */

@@ -56,7 +56,10 @@ export class RunTally {
   }
 
   isOver(tally: StepTally, isRootOpen: boolean): boolean {
-    return tally.executed + tally.reused + tally.failed === tally.total && this.isTotalKnown(tally, isRootOpen);
+    return (
+      tally.executed + tally.reused + tally.failed === tally.total &&
+      this.isTotalKnown(tally, isRootOpen)
+    );
   }
 
   counts(): TaskCounts {
@@ -73,7 +76,10 @@ export class RunTally {
 
   progress(tally: StepTally, now: number, isRootOpen: boolean): StepProgress {
     const isKnown = this.isTotalKnown(tally, isRootOpen);
-    const wallMs = tally.startedAtMs === undefined ? 0 : (tally.running > 0 ? now : (tally.endedAtMs ?? now)) - tally.startedAtMs;
+    const wallMs =
+      tally.startedAtMs === undefined
+        ? 0
+        : (tally.running > 0 ? now : (tally.endedAtMs ?? now)) - tally.startedAtMs;
     return {
       name: tally.step.name,
       state: this.#stateOf(tally, isKnown),
@@ -90,7 +96,8 @@ export class RunTally {
     if (tally.failed > 0) return "failed";
     if (tally.cancelled > 0) return "cancelled";
     const succeeded = tally.executed + tally.reused;
-    if (isKnown && succeeded === tally.total) return tally.total === 0 && tally.skipped > 0 ? "skipped" : "succeeded";
+    if (isKnown && succeeded === tally.total)
+      return tally.total === 0 && tally.skipped > 0 ? "skipped" : "succeeded";
     return tally.isStarted ? "running" : "waiting";
   }
 }

@@ -53,7 +53,15 @@ export class TaskUnit implements UnitBase {
   }
 }
 
-export type TaskPhase = "waiting" | "looking-up" | "ready" | "running" | "backing-off" | "succeeded" | "failed" | "cancelled";
+export type TaskPhase =
+  | "waiting"
+  | "looking-up"
+  | "ready"
+  | "running"
+  | "backing-off"
+  | "succeeded"
+  | "failed"
+  | "cancelled";
 
 export interface TaskIdentity {
   readonly inputs: TaskInputs;
@@ -112,7 +120,8 @@ export class UnitTable<T> {
 /** Row-major: the last each() of a step turns fastest. */
 export function elementAt(level: LevelUnit, position: number, eachPosition: number): InputSource {
   let rest = position;
-  for (let i = level.lists.length - 1; i > eachPosition; i--) rest = Math.floor(rest / (level.lists[i]?.count ?? 1));
+  for (let i = level.lists.length - 1; i > eachPosition; i--)
+    rest = Math.floor(rest / (level.lists[i]?.count ?? 1));
   const list = level.lists[eachPosition] as ElementList;
   return list.at(rest % list.count);
 }

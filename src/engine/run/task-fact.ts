@@ -14,7 +14,8 @@ export interface FactOrigin {
 export function taskFact(task: TaskUnit, outcome: AttemptOutcome, origin: FactOrigin): Fact {
   const identity = defined(task.identity, "identity of a task that ran");
   const outputs: Record<string, ArtifactRef> = {};
-  for (const [name, output] of Object.entries<StoredOutput>(outcome.outputs ?? {})) outputs[name] = output.ref;
+  for (const [name, output] of Object.entries<StoredOutput>(outcome.outputs ?? {}))
+    outputs[name] = output.ref;
   return {
     v: 1,
     memoKey: identity.memoKey,

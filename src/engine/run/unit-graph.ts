@@ -6,7 +6,15 @@ import type { ArmRef, ValueRef } from "../../graph/flow-graph.ts";
 import { assert, defined } from "../../std/assert.ts";
 import { levelsOfRef, ROOT_LEVEL, type FlowPlan, type Member, type StepPlan } from "./flow-plan.ts";
 import { resolveRef, type GivenValues, type ResolutionScope } from "./input-resolution.ts";
-import { NO_UNITS, TaskUnit, UnitTable, type LevelUnit, type ListUnit, type SwitchUnit, type Unit } from "./run-units.ts";
+import {
+  NO_UNITS,
+  TaskUnit,
+  UnitTable,
+  type LevelUnit,
+  type ListUnit,
+  type SwitchUnit,
+  type Unit,
+} from "./run-units.ts";
 
 export interface UnitGraphHooks {
   created(unit: Unit): void;
@@ -99,11 +107,20 @@ export class UnitGraph implements ResolutionScope {
   }
 
   task(step: string, index: readonly number[]): TaskUnit {
-    return defined(this.#tasks.get(step, cut(index, defined(this.plan.steps.get(step), step).levels.length)), `task ${step}[${index.join(",")}]`);
+    return defined(
+      this.#tasks.get(step, cut(index, defined(this.plan.steps.get(step), step).levels.length)),
+      `task ${step}[${index.join(",")}]`,
+    );
   }
 
   decision(name: string, index: readonly number[]): SwitchUnit {
-    return defined(this.#switches.get(name, cut(index, defined(this.plan.switches.get(name), name).levels.length)), `switch ${name}`);
+    return defined(
+      this.#switches.get(
+        name,
+        cut(index, defined(this.plan.switches.get(name), name).levels.length),
+      ),
+      `switch ${name}`,
+    );
   }
 
   list(ref: Extract<ValueRef, { k: "collect" }>, index: readonly number[]): ListUnit {
@@ -112,9 +129,22 @@ export class UnitGraph implements ResolutionScope {
     if (table === undefined) this.#lists.set(ref, (table = new UnitTable()));
     const known = table.get("", prefix);
     if (known !== undefined) return known;
-    const levelName = defined(levelsOfRef(this.plan, ref.of).at(-1), "collect() of a value outside every foreach");
+    const levelName = defined(
+      levelsOfRef(this.plan, ref.of).at(-1),
+      "collect() of a value outside every foreach",
+    );
     const level = defined(this.#levels.get(levelName, prefix), `level ${levelName}`);
-    const unit: ListUnit = { kind: "list", index: prefix, waits: 1, mustSkip: false, status: "waiting", waiters: NO_UNITS, of: ref.of, level, isOpen: false };
+    const unit: ListUnit = {
+      kind: "list",
+      index: prefix,
+      waits: 1,
+      mustSkip: false,
+      status: "waiting",
+      waiters: NO_UNITS,
+      of: ref.of,
+      level,
+      isOpen: false,
+    };
     table.set("", prefix, unit);
     this.#hooks.created(unit);
     this.#waitFor(unit, level);
@@ -123,7 +153,11 @@ export class UnitGraph implements ResolutionScope {
   }
 
   /** Units are made first and wired second, because an arm stands before its switch and may read its neighbours. */
-  #instantiate(members: readonly Member[], index: readonly number[], level: LevelUnit | undefined): void {
+  #instantiate(
+    members: readonly Member[],
+    index: readonly number[],
+    level: LevelUnit | undefined,
+  ): void {
     const units = members.map((member) => this.#create(member, index, level));
     for (const unit of units) {
       if (unit.kind === "switch") {
@@ -137,21 +171,41 @@ export class UnitGraph implements ResolutionScope {
     }
   }
 
-  #create(member: Member, index: readonly number[], level: LevelUnit | undefined): TaskUnit | LevelUnit | SwitchUnit {
+  #create(
+    member: Member,
+    index: readonly number[],
+    level: LevelUnit | undefined,
+  ): TaskUnit | LevelUnit | SwitchUnit {
     if (member.kind === "task") {
-      const unit = new TaskUnit(member.step, index, member.step.eaches.length === 0 ? undefined : level);
+      const unit = new TaskUnit(
+        member.step,
+        index,
+        member.step.eaches.length === 0 ? undefined : level,
+      );
       this.#tasks.set(member.step.name, index, unit);
       this.#hooks.created(unit);
       return unit;
     }
-    const base = { index, waits: 1, mustSkip: false, status: "waiting" as const, waiters: NO_UNITS };
+    const base = {
+      index,
+      waits: 1,
+      mustSkip: false,
+      status: "waiting" as const,
+      waiters: NO_UNITS,
+    };
     if (member.kind === "switch") {
       const unit: SwitchUnit = { ...base, kind: "switch", plan: member.plan, deciders: [] };
       this.#switches.set(member.plan.name, index, unit);
       this.#hooks.created(unit);
       return unit;
     }
-    const unit: LevelUnit = { ...base, kind: "level", step: member.step, lists: member.step.eaches.map(() => undefined), count: 0 };
+    const unit: LevelUnit = {
+      ...base,
+      kind: "level",
+      step: member.step,
+      lists: member.step.eaches.map(() => undefined),
+      count: 0,
+    };
     this.#levels.set(member.step.name, index, unit);
     this.#hooks.created(unit);
     return unit;

@@ -22,7 +22,11 @@ export function demandOf(resources: Resources, totals: Capacity): Demand {
 
 export function fits(demand: Demand, used: Capacity, totals: Capacity): boolean {
   // Fractions of cores add up with rounding errors.
-  return used.cores + demand.cores <= totals.cores + 1e-9 && used.memBytes + demand.memBytes <= totals.memBytes && used.gpus + demand.gpus <= totals.gpus;
+  return (
+    used.cores + demand.cores <= totals.cores + 1e-9 &&
+    used.memBytes + demand.memBytes <= totals.memBytes &&
+    used.gpus + demand.gpus <= totals.gpus
+  );
 }
 
 export function plus(used: Capacity, demand: Demand, sign: 1 | -1): Capacity {
@@ -40,5 +44,9 @@ export function needsOwnProcess(options: StepOptions, code: StepCode): boolean {
 
 /** Memory and devices are declared for one attempt, so no two share the process. */
 export function needsProcessPerAttempt(options: StepOptions): boolean {
-  return options.resources.memBytes !== undefined || options.resources.gpu > 0 || options.isolation === "process";
+  return (
+    options.resources.memBytes !== undefined ||
+    options.resources.gpu > 0 ||
+    options.isolation === "process"
+  );
 }

@@ -5,7 +5,15 @@
 import type { StepCode } from "../../code/flow-package.ts";
 import type { StepOptions } from "../../model/step-options.ts";
 import { defined } from "../../std/assert.ts";
-import { demandOf, fits, needsOwnProcess, needsProcessPerAttempt, plus, type Capacity, type Demand } from "./admission.ts";
+import {
+  demandOf,
+  fits,
+  needsOwnProcess,
+  needsProcessPerAttempt,
+  plus,
+  type Capacity,
+  type Demand,
+} from "./admission.ts";
 import { batchSize, DURATION_UNKNOWN, learnDuration, type DurationEstimate } from "./batch-size.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 
@@ -96,10 +104,17 @@ export class BatchScheduler<T extends Schedulable> {
     if (this.#ready === 0 || this.#running >= this.#limits.workersMax) return undefined;
     for (const lane of this.#lanes) {
       const first = lane.queue.peek();
-      if (first === undefined || lane.running >= (lane.step.declaration.options.concurrency ?? Infinity)) continue;
+      if (
+        first === undefined ||
+        lane.running >= (lane.step.declaration.options.concurrency ?? Infinity)
+      )
+        continue;
       const { options } = lane.step.declaration;
       const isExclusive = first.isAlone || needsOwnProcess(options, lane.step.code);
-      if ((isExclusive || this.#sharedRunning < this.#limits.slots) && fits(lane.demand, this.#used, this.#limits.totals)) {
+      if (
+        (isExclusive || this.#sharedRunning < this.#limits.slots) &&
+        fits(lane.demand, this.#used, this.#limits.totals)
+      ) {
         return this.#start(lane, first, isExclusive);
       }
       lane.passedOver++;
@@ -124,8 +139,14 @@ export class BatchScheduler<T extends Schedulable> {
   #start(lane: Lane<T>, first: T, isExclusive: boolean): PlannedBatch<T> {
     lane.passedOver = 0;
     const isSingle = first.isAlone || needsProcessPerAttempt(lane.step.declaration.options);
-    const slots = Math.min(this.#limits.workersMax, isExclusive ? Infinity : this.#limits.slots, lane.step.declaration.options.concurrency ?? Infinity);
-    const size = isSingle ? 1 : batchSize({ ready: lane.queue.length, slots, estimate: lane.estimate });
+    const slots = Math.min(
+      this.#limits.workersMax,
+      isExclusive ? Infinity : this.#limits.slots,
+      lane.step.declaration.options.concurrency ?? Infinity,
+    );
+    const size = isSingle
+      ? 1
+      : batchSize({ ready: lane.queue.length, slots, estimate: lane.estimate });
     let tasks = lane.queue.take(size);
     const stray = isSingle ? -1 : tasks.findIndex((task) => task.isAlone);
     if (stray > 0) {

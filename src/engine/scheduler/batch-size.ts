@@ -39,6 +39,9 @@ export interface BatchSizeQuestion {
 /** At most an equal share of what is ready, so that work spreads over all slots to the end. */
 export function batchSize({ ready, slots, estimate }: BatchSizeQuestion): number {
   const share = Math.ceil(ready / Math.max(1, slots));
-  const wanted = estimate.count === 0 ? BATCH_ATTEMPTS_FIRST : Math.floor(BATCH_WORK_MS / Math.max(estimate.meanMs, 0.001));
+  const wanted =
+    estimate.count === 0
+      ? BATCH_ATTEMPTS_FIRST
+      : Math.floor(BATCH_WORK_MS / Math.max(estimate.meanMs, 0.001));
   return Math.max(1, Math.min(share, wanted, BATCH_ATTEMPTS_MAX));
 }
