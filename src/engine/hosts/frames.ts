@@ -24,7 +24,8 @@ export function receiveFrames(socket: Duplex, receive: (message: unknown) => voi
     pieces.push(piece);
     held += piece.length;
     while (held >= needed) {
-      const all = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+      const all =
+        pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
       const part = all.subarray(0, needed);
       pieces = held > needed ? [all.subarray(needed)] : [];
       held -= needed;

@@ -52,7 +52,11 @@ class ProcessHostPool implements HostPool {
     if (batch.attempts.length === 0) return { outcomes: [] };
     if (options.exclusive && batch.code.kind === "script") return this.#runEach(batch, options);
     if (batch.code.kind === "python") return this.#runAlone(batch, options);
-    const end = await this.#sharedHost().run({ t: "batch", batch }, options.signal, options.onProgress);
+    const end = await this.#sharedHost().run(
+      { t: "batch", batch },
+      options.signal,
+      options.onProgress,
+    );
     return batchResult(batch, end, false);
   }
 
@@ -109,7 +113,8 @@ class ProcessHostPool implements HostPool {
   #startHost(threads: number, heapBytes: number): HostProcess {
     if (this.#isClosed) throw new MfError("INTERNAL", { message: "the host pool is closed" });
     const marksFile = join(this.#deps.home, `host-${process.pid}-${(this.#hostCount += 1)}.marks`);
-    const locate = async (id: string): Promise<ContentLocation | undefined> => (await this.#deps.locate([id as Cid]))[0];
+    const locate = async (id: string): Promise<ContentLocation | undefined> =>
+      (await this.#deps.locate([id as Cid]))[0];
     const host = new HostProcess({ threads, heapBytes, marksFile, locate });
     this.#hosts.add(host);
     this.#deps.logger.debug("host-started", { threads });
@@ -141,7 +146,9 @@ function notStarted(position: number): AttemptOutcome {
 function deathRecord({ code, signal, memory, stderr }: Death): ErrorRecord {
   const mib = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
   if (memory !== undefined) {
-    return toErrorRecord(new MfError("STEP_MEMORY", { used: mib(memory.used), limit: mib(memory.limit) }));
+    return toErrorRecord(
+      new MfError("STEP_MEMORY", { used: mib(memory.used), limit: mib(memory.limit) }),
+    );
   }
   if (signal !== null) return toErrorRecord(new MfError("STEP_CRASHED", { signal }));
   const record = toErrorRecord(new MfError("STEP_EXITED", { code: code ?? -1 }));

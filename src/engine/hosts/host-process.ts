@@ -54,7 +54,10 @@ export class HostProcess {
     this.#marks = openSync(options.marksFile, "w+");
     const args = [PROGRAM, String(options.threads), String(options.heapBytes), options.marksFile];
     // In a group of its own: it is killed whole, and a Ctrl-C at the terminal reaches the engine only.
-    this.#child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, args, {
+      detached: true,
+      stdio: ["ignore", "ignore", "pipe", "pipe"],
+    });
     this.#child.stderr?.on("data", (text: Buffer) => {
       this.#stderr = (this.#stderr + text.toString()).slice(-STDERR_CHARS_KEPT);
     });
@@ -78,7 +81,11 @@ export class HostProcess {
     return this.#pending.size;
   }
 
-  run(work: Work, signal?: AbortSignal, onProgress?: (progress: AttemptProgress) => void): Promise<WorkEnd> {
+  run(
+    work: Work,
+    signal?: AbortSignal,
+    onProgress?: (progress: AttemptProgress) => void,
+  ): Promise<WorkEnd> {
     const id = (this.#ids += 1);
     const used = new Set([...this.#pending.values()].map((item) => item.mark));
     let mark = 0;
@@ -136,7 +143,8 @@ export class HostProcess {
     const death: Death = { code, signal, stderr: this.#stderr, ...memory };
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { mark, end } of pending) end({ t: "died", position: this.#markOf(mark) - 1, death });
+    for (const { mark, end } of pending)
+      end({ t: "died", position: this.#markOf(mark) - 1, death });
     closeSync(this.#marks);
     rmSync(this.#options.marksFile, { force: true });
   }

@@ -12,7 +12,12 @@ export type Work =
 export type ToHost =
   | { readonly t: "work"; readonly id: number; readonly mark: number; readonly work: Work }
   | { readonly t: "cancel"; readonly id: number }
-  | { readonly t: "located"; readonly id: number; readonly ask: number; readonly location?: ContentLocation };
+  | {
+      readonly t: "located";
+      readonly id: number;
+      readonly ask: number;
+      readonly location?: ContentLocation;
+    };
 
 export type FromHost =
   | { readonly t: "done"; readonly id: number; readonly result: unknown }

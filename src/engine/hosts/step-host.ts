@@ -11,7 +11,14 @@ import { MfError, toErrorRecord, type ErrorRecord } from "../../model/errors.ts"
 import { timeoutRecord } from "../../task/execute-batch.ts";
 import { ContentCache } from "./content-cache.ts";
 import { receiveFrames, sendFrame } from "./frames.ts";
-import { STATE_POSITION, STATE_STOP, type FromHost, type FromWorker, type ToHost, type WorkerOrder } from "./host-protocol.ts";
+import {
+  STATE_POSITION,
+  STATE_STOP,
+  type FromHost,
+  type FromWorker,
+  type ToHost,
+  type WorkerOrder,
+} from "./host-protocol.ts";
 import { STOP_GRACE_MS, WATCH_INTERVAL_MS } from "./hosts-limits.ts";
 
 interface Running {
@@ -99,12 +106,18 @@ async function accept({ id, mark, work }: Extract<ToHost, { t: "work" }>): Promi
   channel.port1.on("message", (message: FromWorker) => fromWorker(id, message));
   try {
     const order = { work, port: channel.port2, state, marksFile, mark };
-    const result = await pool.run(order, { transferList: [channel.port2], signal: entry.kill.signal });
+    const result = await pool.run(order, {
+      transferList: [channel.port2],
+      signal: entry.kill.signal,
+    });
     send({ t: "done", id, result });
   } catch (error) {
     const position = Atomics.load(entry.state, STATE_POSITION) - 1;
     const isCancelled = Atomics.load(entry.state, STATE_STOP) === 1;
-    const why = { result: isCancelled ? "cancelled" : "failed", error: whyBroken(error, entry) } as const;
+    const why = {
+      result: isCancelled ? "cancelled" : "failed",
+      error: whyBroken(error, entry),
+    } as const;
     send({ t: "broken", id, position, why });
   } finally {
     running.delete(id);
@@ -126,7 +139,9 @@ function whyBroken(error: unknown, entry: Running): ErrorRecord {
 }
 
 function memoryRecord(used: string, limit: number): ErrorRecord {
-  return toErrorRecord(new MfError("STEP_MEMORY", { used, limit: `${Math.round(limit / 1024 ** 2)} MiB` }));
+  return toErrorRecord(
+    new MfError("STEP_MEMORY", { used, limit: `${Math.round(limit / 1024 ** 2)} MiB` }),
+  );
 }
 
 function fromWorker(id: number, message: FromWorker): void {
@@ -136,7 +151,9 @@ function fromWorker(id: number, message: FromWorker): void {
   if (message.t === "give") return cache.give(message.content, message.data);
   const { ask, content } = message;
   const port = running.get(id)?.port;
-  cache.take(content, (data) => port?.postMessage({ t: "taken", ask, ...(data === undefined ? {} : { data }) }));
+  cache.take(content, (data) =>
+    port?.postMessage({ t: "taken", ask, ...(data === undefined ? {} : { data }) }),
+  );
 }
 
 function stop(entry: Running, reason: 1 | 2): void {
@@ -157,7 +174,8 @@ function watch(): void {
       Object.assign(entry, { position, since: now });
       if (Atomics.load(entry.state, STATE_STOP) !== 1) entry.killAt = Number.POSITIVE_INFINITY;
     }
-    if (entry.timeoutMs !== undefined && position > 0 && now - entry.since > entry.timeoutMs) stop(entry, 2);
+    if (entry.timeoutMs !== undefined && position > 0 && now - entry.since > entry.timeoutMs)
+      stop(entry, 2);
     if (now >= entry.killAt) entry.kill.abort();
   }
 }

@@ -9,7 +9,13 @@ import { listAt } from "../../task/load-inputs.ts";
 import { ScratchSegment, storeTable } from "../../task/store-outputs.ts";
 import { SHARED_CONTENT_BYTES_MIN } from "../../task/task-limits.ts";
 import type { SplitRequest, SplitResult } from "../ports.ts";
-import { STATE_POSITION, STATE_STOP, type FromWorker, type ToWorker, type WorkerOrder } from "./host-protocol.ts";
+import {
+  STATE_POSITION,
+  STATE_STOP,
+  type FromWorker,
+  type ToWorker,
+  type WorkerOrder,
+} from "./host-protocol.ts";
 import { callPython } from "./python/call-python.ts";
 
 /** What ends the running attempt from outside its own promise. */
@@ -63,7 +69,8 @@ class OrderRun {
       began: (position) => this.#begin(marks, position),
       signal: () => this.#controller.signal,
       fault: () => this.#fault,
-      stopped: () => ([undefined, "cancelled", "timeout"] as const)[Atomics.load(this.#state, STATE_STOP)],
+      stopped: () =>
+        ([undefined, "cancelled", "timeout"] as const)[Atomics.load(this.#state, STATE_STOP)],
       read: (id, location) => this.#content(id, location),
       locate: (id) => this.#locate(id),
       report: (progress) => this.#send({ t: "progress", progress }),

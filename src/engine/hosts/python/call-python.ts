@@ -21,7 +21,12 @@ export interface PythonRequest {
 
 interface Answer {
   readonly ok?: unknown;
-  readonly error?: { readonly name: string; readonly message: string; readonly stack: string; readonly exit?: number };
+  readonly error?: {
+    readonly name: string;
+    readonly message: string;
+    readonly stack: string;
+    readonly exit?: number;
+  };
   readonly buffers: readonly number[];
 }
 
@@ -37,7 +42,13 @@ export async function callPython(request: PythonRequest): Promise<unknown> {
   const stop = (): void => void python.kill("SIGINT");
   call.context.signal.addEventListener("abort", stop, { once: true });
   try {
-    const head = { dir: sourcesDir(request), entry: request.code.entry, fn: request.code.fn, id: request.code.codeId, inputs };
+    const head = {
+      dir: sourcesDir(request),
+      entry: request.code.entry,
+      fn: request.code.fn,
+      id: request.code.codeId,
+      inputs,
+    };
     send(python, { ...head, buffers: buffers.map((item) => item.byteLength) }, buffers);
     const { answer, bodies } = await receive(python);
     if (answer.error !== undefined) throw pythonError(answer.error, call.step);
@@ -126,7 +137,11 @@ function receive(python: ChildProcess): Promise<{ answer: Answer; bodies: Uint8A
     };
     const died = (code: number | null, signal: string | null): void => {
       release();
-      reject(signal === null ? new MfError("STEP_EXITED", { code: code ?? -1 }) : new MfError("STEP_CRASHED", { signal }));
+      reject(
+        signal === null
+          ? new MfError("STEP_EXITED", { code: code ?? -1 })
+          : new MfError("STEP_CRASHED", { signal }),
+      );
     };
     const release = (): void => {
       pipe.off("data", take);
@@ -140,5 +155,9 @@ function receive(python: ChildProcess): Promise<{ answer: Answer; bodies: Uint8A
 function pythonError(error: NonNullable<Answer["error"]>, step: string): Error {
   const { name, message, stack, exit } = error;
   if (exit !== undefined) return new MfError("STEP_EXITED", { code: exit });
-  return fromErrorRecord({ code: "STEP_THREW", details: { step, name, message: `${name}: ${message}` }, stack });
+  return fromErrorRecord({
+    code: "STEP_THREW",
+    details: { step, name, message: `${name}: ${message}` },
+    stack,
+  });
 }

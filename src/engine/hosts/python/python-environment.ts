@@ -31,7 +31,11 @@ export async function pythonEnvironment(code: PythonCode): Promise<string> {
   const { python, answer } = await probe(JSON.stringify(names));
   const [version, found, missing] = JSON.parse(answer) as [string, [string, string][], string[]];
   if (missing.length > 0) {
-    throw new MfError("PYTHON_PACKAGE_MISSING", { step: code.fn, packages: missing.join(" "), python });
+    throw new MfError("PYTHON_PACKAGE_MISSING", {
+      step: code.fn,
+      packages: missing.join(" "),
+      python,
+    });
   }
   return [`python@${version}`, ...found.map(([name, at]) => `${name}@${at}`)].join(" ");
 }

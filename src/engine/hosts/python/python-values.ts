@@ -1,17 +1,37 @@
 /** Values on their way to and from Python: JSON for structure, raw buffers beside it for arrays and bytes. */
 import { StoredFileRef } from "../../../task/file-ref.ts";
 import { MfError } from "../../../model/errors.ts";
-import { isTypedArray, shapeOf, withShape, type TypedArray } from "../../../artifact/typed-array.ts";
+import {
+  isTypedArray,
+  shapeOf,
+  withShape,
+  type TypedArray,
+} from "../../../artifact/typed-array.ts";
 
 const DTYPES: Readonly<Record<string, string>> = {
-  Float64Array: "<f8", Float32Array: "<f4", Int8Array: "|i1", Uint8ClampedArray: "|u1",
-  Int16Array: "<i2", Uint16Array: "<u2", Int32Array: "<i4", Uint32Array: "<u4",
-  BigInt64Array: "<i8", BigUint64Array: "<u8",
+  Float64Array: "<f8",
+  Float32Array: "<f4",
+  Int8Array: "|i1",
+  Uint8ClampedArray: "|u1",
+  Int16Array: "<i2",
+  Uint16Array: "<u2",
+  Int32Array: "<i4",
+  Uint32Array: "<u4",
+  BigInt64Array: "<i8",
+  BigUint64Array: "<u8",
 };
 const ARRAYS: Readonly<Record<string, new (buffer: ArrayBuffer) => TypedArray>> = {
-  "<f8": Float64Array, "<f4": Float32Array, "|i1": Int8Array, "|u1": Uint8Array, "|b1": Uint8Array,
-  "<i2": Int16Array, "<u2": Uint16Array, "<i4": Int32Array, "<u4": Uint32Array,
-  "<i8": BigInt64Array, "<u8": BigUint64Array,
+  "<f8": Float64Array,
+  "<f4": Float32Array,
+  "|i1": Int8Array,
+  "|u1": Uint8Array,
+  "|b1": Uint8Array,
+  "<i2": Int16Array,
+  "<u2": Uint16Array,
+  "<i4": Int32Array,
+  "<u4": Uint32Array,
+  "<i8": BigInt64Array,
+  "<u8": BigUint64Array,
 };
 
 /** A tag object stands for what JSON has not: { "$": kind, … }. */
@@ -40,19 +60,35 @@ function arrayTo(value: TypedArray, buffers: Uint8Array[]): unknown {
   const shape = shapeOf(value);
   const dtype = DTYPES[value.constructor.name];
   if (dtype === undefined && shape === undefined) return { $: "bytes", b: buffers.length - 1 };
-  return { $: "array", b: buffers.length - 1, dtype: dtype ?? "|u1", shape: shape ?? [value.length] };
+  return {
+    $: "array",
+    b: buffers.length - 1,
+    dtype: dtype ?? "|u1",
+    shape: shape ?? [value.length],
+  };
 }
 
 export type StoreFile = (path: string) => Promise<unknown>;
 
-export async function fromPython(value: unknown, buffers: readonly Uint8Array[], store: StoreFile): Promise<unknown> {
+export async function fromPython(
+  value: unknown,
+  buffers: readonly Uint8Array[],
+  store: StoreFile,
+): Promise<unknown> {
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) {
     const all: unknown[] = [];
     for (const item of value) all.push(await fromPython(item, buffers, store));
     return all;
   }
-  const tag = value as { $: string; v: unknown; b: number; dtype: string; shape: number[]; type: string };
+  const tag = value as {
+    $: string;
+    v: unknown;
+    b: number;
+    dtype: string;
+    shape: number[];
+    type: string;
+  };
   const bytes = (): Uint8Array => Uint8Array.from(buffers[tag.b] ?? new Uint8Array());
   switch (tag.$) {
     case "int":
@@ -77,7 +113,11 @@ export async function fromPython(value: unknown, buffers: readonly Uint8Array[],
 function arrayFrom(tag: { dtype: string; shape: number[] }, bytes: Uint8Array): TypedArray {
   const make = ARRAYS[tag.dtype];
   if (make === undefined) {
-    throw new MfError("RESULT_UNSTORABLE", { step: "python", path: "result", what: `an array of dtype ${tag.dtype}` });
+    throw new MfError("RESULT_UNSTORABLE", {
+      step: "python",
+      path: "result",
+      what: `an array of dtype ${tag.dtype}`,
+    });
   }
   const array = new make(bytes.buffer as ArrayBuffer);
   return tag.shape.length === 1 ? array : withShape(array, tag.shape);
@@ -85,6 +125,7 @@ function arrayFrom(tag: { dtype: string; shape: number[] }, bytes: Uint8Array): 
 
 /** A dict with string keys is an object; any other is a Map. */
 function dictFrom(entries: [unknown, unknown][]): unknown {
-  if (entries.every(([key]) => typeof key === "string")) return Object.fromEntries(entries) as object;
+  if (entries.every(([key]) => typeof key === "string"))
+    return Object.fromEntries(entries) as object;
   return new Map(entries);
 }
