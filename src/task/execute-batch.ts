@@ -180,7 +180,12 @@ class AttemptRun {
     }
     if (stopped === "timeout") return { result: "failed", error: timeoutRecord(this.#batch) };
     const { code, step } = this.#batch;
-    if (isMfError(error)) return { result: "failed", error: toErrorRecord(error) };
+    if (isMfError(error)) {
+      // Of our errors only a Python step's carries a stack that is the user's.
+      const stack = error.code === "STEP_THREW" ? error.stack : undefined;
+      const record = toErrorRecord(error);
+      return { result: "failed", error: stack === undefined ? record : { ...record, stack } };
+    }
     const map = code.kind === "script" ? code.sourceMap : undefined;
     return { result: "failed", error: stepErrorRecord(error, step, map) };
   }

@@ -79,7 +79,7 @@ function resultObject(result: unknown, step: string): object {
   if (typeof result === "object" && result !== null) {
     const prototype: unknown = Object.getPrototypeOf(result);
     // Steps share the thread's realm, but a value made by another vm context is a plain object too.
-    if (prototype === null || Object.getPrototypeOf(prototype as object) === null) {
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) {
       if (Object.prototype.toString.call(result) === "[object Object]") return result;
     }
   }

@@ -44,9 +44,13 @@ export async function toPython(value: unknown, buffers: Uint8Array[]): Promise<u
   if (isTypedArray(value)) return arrayTo(value, buffers);
   if (Array.isArray(value)) return mapAll(value, buffers);
   if (value instanceof Set) return { $: "set", v: await mapAll([...value], buffers) };
-  if (value instanceof Date) return { $: "date", v: value.getTime() };
+  if (isDate(value)) return { $: "date", v: value.getTime() };
   const entries = value instanceof Map ? [...value] : Object.entries(value);
   return { $: "dict", v: await mapAll(entries, buffers) };
+}
+
+function isDate(value: object): value is { getTime(): number } {
+  return Object.prototype.toString.call(value) === "[object Date]";
 }
 
 async function mapAll(values: readonly unknown[], buffers: Uint8Array[]): Promise<unknown[]> {

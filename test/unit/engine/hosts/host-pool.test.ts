@@ -203,3 +203,20 @@ test("a Python error shows the user's frames", async () => {
   const result = await pool.runBatch(batchOf(code, [{}]), { exclusive: true });
   assert.match(result.outcomes[0]?.error?.stack ?? "", /st\.py", line 2/);
 });
+
+test("a Python step that is killed is a crash", async () => {
+  const text = "import os, signal\ndef f():\n  os.kill(os.getpid(), signal.SIGSEGV)\n";
+  const code: StepCode = {
+    kind: "python",
+    codeId: "r" as CodeId,
+    entry: "st.py",
+    fn: "f",
+    files: { "st.py": text },
+    imports: [],
+    requires: [],
+  };
+  assert.equal(
+    codeOf(await pool.runBatch(batchOf(code, [{}]), { exclusive: true })),
+    "STEP_CRASHED",
+  );
+});
