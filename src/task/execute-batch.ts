@@ -169,8 +169,9 @@ class AttemptRun {
     }
     const instance = await compiledStepOf(code, step).instantiate();
     if (this.#spec.catching === undefined) return instance.fn(inputs, this.#context);
-    if (instance.catch === undefined) throw fromErrorRecord(this.#spec.catching);
-    return instance.catch(userError(this.#spec.catching), inputs, this.#context);
+    const { catch: handle } = instance;
+    if (handle === undefined) throw fromErrorRecord(this.#spec.catching);
+    return handle(userError(this.#spec.catching), inputs, this.#context);
   }
 
   #failure(error: unknown): Pick<AttemptOutcome, "result" | "error"> {
