@@ -63,7 +63,8 @@ export class AttemptContext implements FileAccess {
     return ((word ^ (word >>> 14)) >>> 0) / 4_294_967_296;
   };
 
-  readonly log = (...values: unknown[]): void => this.#deps.log.write("out", `${format(...values)}\n`);
+  readonly log = (...values: unknown[]): void =>
+    this.#deps.log.write("out", `${format(...values)}\n`);
 
   readonly progress = (fraction: number, note?: string): void => {
     const now = performance.now();
@@ -71,7 +72,11 @@ export class AttemptContext implements FileAccess {
     this.#reportedAt = now;
     const known = Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
     const { index } = this.#identity;
-    this.#deps.report({ index, fraction: known, ...(note === undefined ? {} : { note: String(note) }) });
+    this.#deps.report({
+      index,
+      fraction: known,
+      ...(note === undefined ? {} : { note: String(note) }),
+    });
   };
 
   readonly file = async (path: string, name = basename(path)): Promise<StoredFileRef> => {

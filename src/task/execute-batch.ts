@@ -3,11 +3,23 @@
  * Whatever a step does ends here as an outcome; what ends the thread or the process is told by the host (see engine/hosts).
  */
 import type { PythonCode } from "../code/flow-package.ts";
-import { fromErrorRecord, isMfError, MfError, toErrorRecord, type ErrorRecord } from "../model/errors.ts";
+import {
+  fromErrorRecord,
+  isMfError,
+  MfError,
+  toErrorRecord,
+  type ErrorRecord,
+} from "../model/errors.ts";
 import type { ContentLocation } from "../store/ports.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { compiledStepOf } from "./compiled-step.ts";
-import type { AttemptBatch, AttemptOutcome, AttemptProgress, AttemptSpec, BatchResult } from "./host-messages.ts";
+import type {
+  AttemptBatch,
+  AttemptOutcome,
+  AttemptProgress,
+  AttemptSpec,
+  BatchResult,
+} from "./host-messages.ts";
 import { loadInputs } from "./load-inputs.ts";
 import { AttemptLog, closeLogFile, openLogFile } from "./log-record.ts";
 import { capturePrints } from "./print-capture.ts";
@@ -51,7 +63,9 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
         continue;
       }
       deps.began(position);
-      outcomes.push(await new AttemptRun(batch, spec, { ...deps, scratch, logFd }).outcome(position));
+      outcomes.push(
+        await new AttemptRun(batch, spec, { ...deps, scratch, logFd }).outcome(position),
+      );
     }
   } finally {
     restoreEnv();
@@ -79,7 +93,13 @@ class AttemptRun {
     this.#deps = deps;
     this.#log = new AttemptLog(deps.logFd, spec.index, spec.attempt);
     this.#context = new AttemptContext(
-      { run: batch.run, step: batch.step, index: spec.index, attempt: spec.attempt, seed: spec.seed },
+      {
+        run: batch.run,
+        step: batch.step,
+        index: spec.index,
+        attempt: spec.attempt,
+        seed: spec.seed,
+      },
       {
         signal: deps.signal(),
         log: this.#log,
@@ -98,7 +118,10 @@ class AttemptRun {
     try {
       const result = await Promise.race([this.#call(), this.#deps.fault()]);
       const { step, eachOutputs } = this.#batch;
-      ended = { result: "succeeded", ...storeOutputs(result, step, eachOutputs, this.#deps.scratch) };
+      ended = {
+        result: "succeeded",
+        ...storeOutputs(result, step, eachOutputs, this.#deps.scratch),
+      };
     } catch (error) {
       ended = this.#failure(error);
     } finally {
@@ -110,7 +133,13 @@ class AttemptRun {
     const used = process.cpuUsage(cpu);
     const cpuMs = (used.user + used.system) / 1000;
     const wallMs = performance.now() - wall;
-    return { position, ...ended, wallMs, cpuMs: Math.min(cpuMs, wallMs * 2), rssBytesMax: process.memoryUsage.rss() };
+    return {
+      position,
+      ...ended,
+      wallMs,
+      cpuMs: Math.min(cpuMs, wallMs * 2),
+      rssBytesMax: process.memoryUsage.rss(),
+    };
   }
 
   /** Packages may define globals when they are evaluated: those stay. */
@@ -140,8 +169,9 @@ class AttemptRun {
     }
     const instance = await compiledStepOf(code, step).instantiate();
     if (this.#spec.catching === undefined) return instance.fn(inputs, this.#context);
-    if (instance.catch === undefined) throw fromErrorRecord(this.#spec.catching);
-    return instance.catch(userError(this.#spec.catching), inputs, this.#context);
+    const { catch: handle } = instance;
+    if (handle === undefined) throw fromErrorRecord(this.#spec.catching);
+    return handle(userError(this.#spec.catching), inputs, this.#context);
   }
 
   #failure(error: unknown): Pick<AttemptOutcome, "result" | "error"> {
@@ -151,7 +181,12 @@ class AttemptRun {
     }
     if (stopped === "timeout") return { result: "failed", error: timeoutRecord(this.#batch) };
     const { code, step } = this.#batch;
-    if (isMfError(error)) return { result: "failed", error: toErrorRecord(error) };
+    if (isMfError(error)) {
+      // Of our errors only a Python step's carries a stack that is the user's.
+      const stack = error.code === "STEP_THREW" ? error.stack : undefined;
+      const record = toErrorRecord(error);
+      return { result: "failed", error: stack === undefined ? record : { ...record, stack } };
+    }
     const map = code.kind === "script" ? code.sourceMap : undefined;
     return { result: "failed", error: stepErrorRecord(error, step, map) };
   }

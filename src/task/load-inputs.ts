@@ -43,7 +43,8 @@ class Loader {
 
   async fields(fields: Readonly<Record<string, InputSource>>): Promise<Record<string, unknown>> {
     const values: [string, unknown][] = [];
-    for (const [name, source] of Object.entries(fields)) values.push([name, await this.value(source)]);
+    for (const [name, source] of Object.entries(fields))
+      values.push([name, await this.value(source)]);
     return Object.fromEntries(values);
   }
 
@@ -66,7 +67,10 @@ function property(value: unknown, name: string): unknown {
 }
 
 /** For splitContent: the list behind `path`. @throws MfError EACH_NOT_LIST */
-export function listAt(data: Uint8Array, request: { step: string; source: string; path: readonly string[] }): Iterable<unknown> {
+export function listAt(
+  data: Uint8Array,
+  request: { step: string; source: string; path: readonly string[] },
+): Iterable<unknown> {
   const value = request.path.reduce(property, decodeValue(data));
   return asList(value, request);
 }
@@ -77,4 +81,3 @@ export function asList(value: unknown, where: { step: string; source: string }):
   const what = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
   throw new MfError("EACH_NOT_LIST", { source: where.source, step: where.step, what });
 }
-

@@ -86,12 +86,16 @@ export class AttemptLog {
     const bytes = Buffer.from(records);
     const room = LOG_BYTES_MAX - this.#bytes;
     // Whole records only: a record cut in the middle could not be parsed.
-    const kept = bytes.length <= room ? bytes : bytes.subarray(0, bytes.lastIndexOf(10, room - 1) + 1);
+    const kept =
+      bytes.length <= room ? bytes : bytes.subarray(0, bytes.lastIndexOf(10, room - 1) + 1);
     this.#bytes += kept.length;
     writeAll(this.#fd, kept);
     if (kept.length === bytes.length) return;
     this.#isFull = true;
-    writeAll(this.#fd, Buffer.from(this.#record("err", `log cut here: over ${LOG_BYTES_MAX} bytes`, false)));
+    writeAll(
+      this.#fd,
+      Buffer.from(this.#record("err", `log cut here: over ${LOG_BYTES_MAX} bytes`, false)),
+    );
   }
 }
 
@@ -104,5 +108,5 @@ export function closeLogFile(fd: number): void {
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }

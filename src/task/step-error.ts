@@ -25,7 +25,11 @@ function describe(thrown: unknown): { name: string; message: string; stack: stri
   try {
     if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
       const { name, message, stack } = thrown as Partial<Error>;
-      return { name: String(name ?? "Error"), message: String(message), stack: String(stack ?? "") };
+      return {
+        name: String(name ?? "Error"),
+        message: String(message),
+        stack: String(stack ?? ""),
+      };
     }
     return { name: "Error", message: `threw ${String(thrown)}`, stack: "" };
   } catch {

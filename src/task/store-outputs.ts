@@ -47,7 +47,11 @@ export function storeOutputs(
     const encoded = encodeValue(value, { step, name });
     setOwn(outputs, name, storeBytes(encoded.data, encoded.kind, scratch));
     if (eachOutputs.includes(name)) {
-      setOwn(tables, name, storeTable(asList(value, { step, source: name }), { step, name }, scratch));
+      setOwn(
+        tables,
+        name,
+        storeTable(asList(value, { step, source: name }), { step, name }, scratch),
+      );
     }
   }
   return { outputs, tables };
@@ -75,7 +79,7 @@ function resultObject(result: unknown, step: string): object {
   if (typeof result === "object" && result !== null) {
     const prototype: unknown = Object.getPrototypeOf(result);
     // Steps share the thread's realm, but a value made by another vm context is a plain object too.
-    if (prototype === null || Object.getPrototypeOf(prototype as object) === null) {
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) {
       if (Object.prototype.toString.call(result) === "[object Object]") return result;
     }
   }
@@ -83,5 +87,10 @@ function resultObject(result: unknown, step: string): object {
 }
 
 function setOwn<T>(target: Record<string, T>, name: string, value: T): void {
-  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(target, name, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
