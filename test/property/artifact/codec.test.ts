@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { decodeValue, encodeValue } from "../../../src/artifact/codec.ts";
 import { contentIdOf } from "../../../src/artifact/content.ts";
 import { chunksOf } from "../../../src/artifact/chunker.ts";
