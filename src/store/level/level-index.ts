@@ -47,8 +47,20 @@ export class LevelIndex {
 
   /** @throws MfError STORE_CORRUPT, STORE_FULL */
   async open(rebuild: boolean): Promise<void> {
-    this.#kv = await this.#openRepaired();
-    await this.#load(this.#kv, rebuild);
+    const kv = await this.#openRepaired();
+    try {
+      await this.#load(kv, rebuild);
+    } catch (error) {
+      await kv.close();
+      throw isFull(error)
+        ? new MfError("STORE_FULL", { home: this.#layout.home }, { cause: error })
+        : new MfError(
+            "STORE_CORRUPT",
+            { home: this.#layout.home, reason: reasonOf(error) },
+            { cause: error },
+          );
+    }
+    this.#kv = kv;
     this.#layBallast();
   }
 
@@ -109,14 +121,16 @@ export class LevelIndex {
 
   async #reopen(): Promise<Kv> {
     await this.#closing;
+    let kv: Kv | undefined;
     try {
-      const kv = await this.#openKv(this.#layout.index);
+      kv = await this.#openKv(this.#layout.index);
       await this.#load(kv, false);
       this.#kv = kv;
       this.#poison = undefined;
       this.#logger.info("store.reopened", {});
       return kv;
     } catch (error) {
+      await kv?.close();
       this.#logger.warn("store.reopen-failed", { reason: reasonOf(error) });
       throw isFull(error)
         ? new MfError("STORE_FULL", { home: this.#layout.home }, { cause: error })

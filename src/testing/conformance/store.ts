@@ -15,7 +15,7 @@ import { SegmentWriter } from "../../store/segment/segment-writer.ts";
 /** `open` gives a fresh, empty store; the suite closes it. */
 export function storeConformance(name: string, open: () => Promise<Store>): void {
   const check = (what: string, body: (store: Store) => Promise<void>): void => {
-    test(`${name}: ${what}`, async () => {
+    void test(`${name}: ${what}`, async () => {
       const store = await open();
       try {
         await body(store);
