@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -55,10 +55,15 @@ export async function checkTypes(file: string, options: CheckOptions = {}): Prom
 async function inputsHash(file: string, types: string): Promise<string> {
   const bundle = await bundleFlow(file);
   const hash = createHash("sha256");
+  const listed = await readdir(dirname(types), { recursive: true });
+  const declarations = listed
+    .filter((name) => name.endsWith(".d.ts"))
+    .map((name) => join(dirname(types), name));
+  const inputs = bundle.inputs.map((input) => join(bundle.directory, input));
   const paths = [
-    types,
-    ...bundle.inputs.map((input) => join(bundle.directory, input)).sort(),
     createRequire(import.meta.url).resolve("typescript/package.json"),
+    ...declarations.sort(),
+    ...inputs.sort(),
   ];
   for (const path of [...paths, file]) {
     if (existsSync(path))

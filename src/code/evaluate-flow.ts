@@ -158,7 +158,11 @@ function refusal(
   if (answer.kind === "not-a-flow") return new MfError("FLOW_NOT_EXPORTED", { file });
   if (answer.kind === "refused") {
     const { code, details } = answer.error;
-    return fromErrorRecord({ ...answer.error, code, details: { file, ...details } });
+    return fromErrorRecord({
+      ...answer.error,
+      code,
+      details: code === "GRAPH_INVALID" ? { ...details, file } : { file, ...details },
+    });
   }
   const frames = userFrames(answer.stack, context);
   const [at] = frames;

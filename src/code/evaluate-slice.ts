@@ -9,7 +9,7 @@ import { SourceMap } from "./source-map.ts";
 
 export interface StepInstance {
   readonly fn: (inputs: unknown, context: unknown) => unknown;
-  readonly catch?: (error: unknown, context: unknown) => unknown;
+  readonly catch?: (error: unknown, inputs: unknown) => unknown;
 }
 
 export interface CompiledStep {

@@ -10,7 +10,7 @@ export interface EvaluationRequest {
   readonly flowFile: string;
   readonly cwd: string;
   readonly meshflowUrl: string;
-  /** Module that exports `encodeValue(value): Uint8Array`. */
+  /** Module that exports `encodeValue(value): { data: Uint8Array }`. */
   readonly codecUrl: string;
   /** Undefined: parameters are not looked at. */
   readonly params?: Readonly<Record<string, string>>;

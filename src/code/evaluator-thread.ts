@@ -54,8 +54,10 @@ async function evaluate(): Promise<void> {
   const loaded = (await import(request.bundleUrl)) as { default?: object };
   const definition = definitionOf(loaded.default);
   if (definition === undefined) return answer({ kind: "not-a-flow" });
-  const codec = (await import(request.codecUrl)) as { encodeValue(value: unknown): Uint8Array };
-  const graph = definition.graph({ encode: (value) => codec.encodeValue(value) });
+  const codec = (await import(request.codecUrl)) as {
+    encodeValue(value: unknown): { data: Uint8Array };
+  };
+  const graph = definition.graph({ encode: (value) => codec.encodeValue(value).data });
   const params =
     request.params === undefined
       ? {}

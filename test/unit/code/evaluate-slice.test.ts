@@ -175,6 +175,55 @@ const CASES: readonly Case[] = [
     },
     answer: 3,
   },
+  {
+    what: "several names in one declaration, one of them a flow",
+    top: `import { flow as make } from "meshflow";\nconst one = 1, other = make("other"), two = 2;\nvoid other;`,
+    fn: "() => one + two",
+    answer: 3,
+  },
+  {
+    what: "a step function that a statement registers by name",
+    top: `const K = 4;\nconst go = () => K;\nconst g = flow("g");\ng.step("x", {}, go);`,
+    fn: "() => go()",
+    answer: 4,
+  },
+  {
+    what: "decorators",
+    top: `const seen: string[] = [];\nfunction mark(target: any, context: any) { seen.push(context.name); }\nclass D { @mark run() { return 1; } }`,
+    fn: "() => [new D().run(), seen]",
+    answer: [1, ["run"]],
+  },
+  {
+    what: "private members and getters",
+    top: `class C { #n = 2; get n() { return this.#n; } static of() { return new C(); } }`,
+    fn: "() => C.of().n",
+    answer: 2,
+  },
+  {
+    what: "a package that keeps the user's own table",
+    top: `import { register, count } from "pack";\nconst table = { a: 1 };\nregister(table);\ntable.a = 2;`,
+    fn: "() => count()",
+    files: {
+      "node_modules/pack/package.json": `{"name":"pack","version":"1.0.0","type":"module","main":"m.js"}`,
+      "node_modules/pack/m.js": `let kept = null; export function register(x) { kept = x; } export function count() { return kept.a; }`,
+    },
+    answer: 2,
+  },
+  {
+    what: "a table filled through an alias of a loop",
+    top: `const out: number[] = [];\nfunction fill(n: number) { for (let i = 0; i < n; i++) out.push(i); }\nconst done = fill(3);\nvoid done;`,
+    fn: "() => out",
+    answer: [0, 1, 2],
+  },
+  {
+    what: "shared built-in imports under one name",
+    top: `import { join as j } from "node:path";\nimport { where } from "./lib.ts";`,
+    fn: `() => [j("a", "b"), where()]`,
+    files: {
+      "lib.ts": `import { join as j } from "path";\nexport const where = () => j("c", "d");`,
+    },
+    answer: ["a/b", "c/d"],
+  },
 ];
 
 for (const { what, top = "", fn, files = {}, answer } of CASES) {

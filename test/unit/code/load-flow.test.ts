@@ -120,6 +120,17 @@ test("a step that reads a handle is refused", async (t) => {
   assert.deepEqual([error.details["step"], error.details["names"]], ["b", "a"]);
 });
 
+test("a handle is also seen through a helper, and this of an enclosing function is a capture", async (t) => {
+  const through = await failure(t, {
+    "flow.ts": `import { flow } from "meshflow";\nconst f = flow("c");\nconst a = f.step("a", {}, () => ({ v: 1 }));\nconst help = () => a;\nf.step("b", {}, () => ({ v: help() }));\nexport default f;`,
+  });
+  assert.deepEqual([through.code, through.details["names"]], ["STEP_READS_HANDLE", "help"]);
+  const own = await failure(t, {
+    "flow.ts": `import { flow } from "meshflow";\nconst f = flow("c");\nfunction Make(this: any) { f.step("a", {}, () => ({ v: this.x })); }\nMake.call({ x: 1 });\nexport default f;`,
+  });
+  assert.deepEqual([own.code, own.details["names"]], ["STEP_CAPTURES", "this"]);
+});
+
 test("helpers of meshflow itself may be used in a step", async (t) => {
   const { package: flow } = await loadFiles(t, {
     "flow.ts": oneStep(`import { double } from "meshflow";`, "() => ({ v: double(4) })"),
