@@ -61,6 +61,8 @@ export const ERROR_TABLE = {
   CONTENT_MISSING: row(7, "Content {id} is not in this store.", "Run the step that made it again."),
   CONTENT_MISMATCH: row(7, "Stored content of {id} does not hash to its id.", "The copy was set aside; run the step that made it again."),
   CONTROL_LOST: row(6, "The process that holds the store ended while it was asked.", "Ask again."),
+  CONTENT_MALFORMED: row(7, "Stored content cannot be decoded: {reason}.", "Run the step that made it again; if that does not help, it was written by a newer Meshflow."),
+  CONTENT_ID_INVALID: row(2, '"{text}" is not a content id: {reason}.', "Copy the whole id as `mf list` prints it."),
   // rim
   INTERRUPTED: row(130, "Interrupted.", "Run it again: finished tasks are reused."),
   NOT_AVAILABLE: row(2, "{what} is not part of this version.", "{hint}"),

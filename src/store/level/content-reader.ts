@@ -1,0 +1,157 @@
+/** Finds and reads content, verifying each piece the first time this process reads it. A bad piece is set aside for good. */
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { digestHexOf, parseCid } from "../../artifact/cid.ts";
+import { decodeManifest } from "../../artifact/manifest.ts";
+import type { Logger } from "../../env/logger.ts";
+import { MfError } from "../../model/errors.ts";
+import type { Cid } from "../../model/ids.ts";
+import type { ContentLocation, ContentPart } from "../ports.ts";
+import { decodeChunkRow, encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
+import type { LevelIndex } from "./level-index.ts";
+import type { StoreLayout } from "./store-layout.ts";
+
+/** Digests remembered as verified; then the memory starts over. */
+const VERIFIED_MAX = 100_000;
+
+export class ContentReader {
+  readonly #layout: StoreLayout;
+  readonly #index: LevelIndex;
+  readonly #logger: Logger;
+  readonly #verified = new Set<string>();
+
+  constructor(layout: StoreLayout, index: LevelIndex, logger: Logger) {
+    this.#layout = layout;
+    this.#index = index;
+    this.#logger = logger;
+  }
+
+  async locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
+    const found = await this.#parts(ids.map((id) => parseCid(id).digest));
+    return Promise.all(
+      ids.map(async (id, i) => {
+        const location = found[i];
+        if (location === undefined || parseCid(id).codec !== "dag-json") return location;
+        return this.#joined(id, location);
+      }),
+    );
+  }
+
+  async read(id: Cid): Promise<Uint8Array> {
+    const location = await this.#locateOne(id);
+    if ("inline" in location) return location.inline;
+    const whole = new Uint8Array(location.bytes);
+    let at = 0;
+    for (const part of location.parts) {
+      await this.#readPart(id, part, whole.subarray(at, at + part.bytes));
+      at += part.bytes;
+    }
+    return whole;
+  }
+
+  async *stream(id: Cid): AsyncIterable<Uint8Array> {
+    const location = await this.#locateOne(id);
+    if ("inline" in location) {
+      yield location.inline;
+      return;
+    }
+    for (const part of location.parts) {
+      const data = new Uint8Array(part.bytes);
+      await this.#readPart(id, part, data);
+      yield data;
+    }
+  }
+
+  async #locateOne(id: Cid): Promise<ContentLocation> {
+    const [location] = await this.locate([id]);
+    if (location === undefined) throw new MfError("CONTENT_MISSING", { id });
+    if ("inline" in location && digestHexOf(location.inline) !== parseCid(id).digest) {
+      await this.#setAside(id, PREFIX.inline + parseCid(id).digest, new Uint8Array());
+    }
+    return location;
+  }
+
+  /** Inline, or one part, by digest. */
+  async #parts(digests: readonly string[]): Promise<(ContentLocation | undefined)[]> {
+    const kv = await this.#index.ready();
+    const keys = digests.flatMap((digest) => [PREFIX.inline + digest, PREFIX.chunk + digest]);
+    const rows = await kv.getMany(keys);
+    return digests.map((digest, i) => {
+      const inline = rows[i * 2];
+      if (inline !== undefined) return { inline };
+      const value = rows[i * 2 + 1];
+      if (value === undefined) return undefined;
+      const { segment, offset, bytes } = decodeChunkRow(value);
+      const file = join(this.#layout.segments, segmentName(segment));
+      return { bytes, parts: [{ file, offset, bytes, digest }] };
+    });
+  }
+
+  /** A manifest's location -> that of what it describes; undefined where a chunk is not here. */
+  async #joined(id: Cid, location: ContentLocation): Promise<ContentLocation | undefined> {
+    const manifest = decodeManifest(await this.#readSmall(id, location));
+    const found = await this.#parts(manifest.chunks.map((chunk) => parseCid(chunk.id).digest));
+    const parts: ContentPart[] = [];
+    for (const part of found) {
+      if (part === undefined || "inline" in part) return undefined;
+      parts.push(...part.parts);
+    }
+    return { bytes: manifest.bytes, parts };
+  }
+
+  async #readSmall(id: Cid, location: ContentLocation): Promise<Uint8Array> {
+    if ("inline" in location) return location.inline;
+    const data = new Uint8Array(location.bytes);
+    for (const part of location.parts) await this.#readPart(id, part, data);
+    return data;
+  }
+
+  async #readPart(id: Cid, part: ContentPart, into: Uint8Array): Promise<void> {
+    const isRead = await readExactly(part, into);
+    if (isRead && this.#verified.has(part.digest)) return;
+    if (isRead && digestHexOf(into) === part.digest) {
+      if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
+      this.#verified.add(part.digest);
+      return;
+    }
+    const segment = Number.parseInt(part.file.slice(-12, -4), 16);
+    const row = encodeChunkRow({ segment, offset: part.offset, bytes: part.bytes });
+    await this.#setAside(id, PREFIX.chunk + part.digest, row);
+  }
+
+  /** From now on the content is missing, so that it can be stored again. */
+  async #setAside(id: Cid, key: string, row: Uint8Array): Promise<never> {
+    this.#logger.error("store.content-mismatch", { id, key });
+    const kv = await this.#index.ready();
+    try {
+      await kv.batch([
+        { type: "del", key },
+        { type: "put", key: PREFIX.quarantine + key, value: row },
+      ]);
+    } catch (error) {
+      this.#index.poison(error);
+    }
+    throw new MfError("CONTENT_MISMATCH", { id });
+  }
+}
+
+/** False where the segment is gone or too short. */
+async function readExactly(part: ContentPart, into: Uint8Array): Promise<boolean> {
+  let handle;
+  try {
+    handle = await open(part.file, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+  try {
+    for (let at = 0; at < into.length;) {
+      const { bytesRead } = await handle.read(into, at, into.length - at, part.offset + at);
+      if (bytesRead === 0) return false;
+      at += bytesRead;
+    }
+    return true;
+  } finally {
+    await handle.close();
+  }
+}

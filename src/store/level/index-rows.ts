@@ -1,0 +1,132 @@
+/** Keys and values of the index. Prefix = kind of row; everything a key carries sorts as the store reads it. */
+import { decodeValue, encodeValue } from "../../artifact/codec.ts";
+import { isMfError } from "../../model/errors.ts";
+import type { ArtifactRef, Fact } from "../../model/fact.ts";
+import type { MemoKey, RunRef } from "../../model/ids.ts";
+
+export const PREFIX = {
+  chunk: "c!",
+  inline: "i!",
+  fact: "f!",
+  journal: "j!",
+  journalHead: "h!",
+  run: "r!",
+  /** Runs of one flow, newest first. */
+  flowTime: "t!",
+  /** All runs, newest first. */
+  time: "u!",
+  segment: "s!",
+  quarantine: "q!",
+  meta: "m!",
+} as const;
+
+const TIME_MAX = 1e15;
+
+/** Where a chunk's bytes are. */
+export interface ChunkRow {
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export function encodeChunkRow(row: ChunkRow): Uint8Array {
+  const bytes = Buffer.allocUnsafe(16);
+  bytes.writeUInt32LE(row.segment, 0);
+  bytes.writeUIntLE(row.offset, 4, 6);
+  bytes.writeUIntLE(row.bytes, 10, 6);
+  return bytes;
+}
+
+export function decodeChunkRow(value: Uint8Array): ChunkRow {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  return {
+    segment: bytes.readUInt32LE(0),
+    offset: bytes.readUIntLE(4, 6),
+    bytes: bytes.readUIntLE(10, 6),
+  };
+}
+
+export function segmentName(segment: number): string {
+  return `${segment.toString(16).padStart(8, "0")}.seg`;
+}
+
+export function runKey(run: RunRef): string {
+  return `${encodeURIComponent(run.flow)}/${encodeURIComponent(run.id)}`;
+}
+
+export function journalKey(run: RunRef, sequence: number): string {
+  return `${PREFIX.journal}${runKey(run)}!${sequence.toString(16).padStart(8, "0")}`;
+}
+
+/** Under a flow's or everybody's prefix, the newest run sorts first. */
+export function timeKeys(run: RunRef, createdAt: number): [flow: string, all: string] {
+  const age = String(TIME_MAX - Math.floor(createdAt)).padStart(16, "0");
+  const flow = encodeURIComponent(run.flow);
+  return [`${PREFIX.flowTime}${flow}!${age}!${runKey(run)}`, `${PREFIX.time}${age}!${runKey(run)}`];
+}
+
+/** An array, not an object: ten thousand facts need no ten thousand copies of the property names. */
+export function encodeFact(fact: Fact): Uint8Array {
+  const outputs = Object.entries(fact.outputs).flatMap(([name, ref]) => {
+    return [name, ref.id, ref.bytes, ref.kind];
+  });
+  return encodeValue([
+    fact.v,
+    fact.memoKey,
+    fact.flow,
+    fact.step,
+    fact.code,
+    fact.env,
+    fact.seed,
+    Object.entries(fact.inputs).flat(),
+    outputs,
+    fact.by,
+    fact.at,
+    fact.wallMs,
+    fact.cpuMs,
+    fact.rssBytesMax,
+  ]).data;
+}
+
+/** Undefined where the row is damaged: a fact that cannot be read is a fact that is not there. */
+export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
+  const row = decodeRow(value);
+  if (!Array.isArray(row) || row.length !== 14 || row[0] !== 1) return undefined;
+  const [v, memoKey, flow, step, code, env, seed, inputs, outputs, by, at, wallMs, cpuMs, rss] =
+    row as [1, MemoKey, string, string, Fact["code"], string, string, string[], unknown[], string] &
+      number[];
+  if (key !== undefined && memoKey !== key) return undefined;
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < inputs.length; i += 2) pairs.push([inputs[i] ?? "", inputs[i + 1] ?? ""]);
+  const refs: [string, ArtifactRef][] = [];
+  for (let i = 0; i < outputs.length; i += 4) {
+    const [name, id, bytes, kind] = outputs.slice(i, i + 4);
+    refs.push([String(name), { id, bytes, kind } as ArtifactRef]);
+  }
+  return {
+    v,
+    memoKey,
+    flow,
+    step,
+    code,
+    env,
+    seed,
+    inputs: Object.fromEntries(pairs),
+    outputs: Object.fromEntries(refs),
+    by,
+    at: at ?? 0,
+    wallMs: wallMs ?? 0,
+    cpuMs: cpuMs ?? 0,
+    rssBytesMax: rss ?? 0,
+  };
+}
+
+/** Undefined where the row is damaged. */
+export function decodeRow(value: Uint8Array): unknown {
+  try {
+    return decodeValue(value);
+  } catch (error) {
+    if (isMfError(error, "CONTENT_MALFORMED")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+/** The few operations the store asks of its index, so that a test can put a failing one in between. LevelDB behind it. */
+import { Level } from "level";
+
+export type KvOp =
+  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: "del"; readonly key: string };
+
+export interface Kv {
+  getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+  /** All or nothing, on the disk when it resolves. */
+  batch(ops: readonly KvOp[]): Promise<void>;
+  /** Rows whose key begins with `prefix`, in key order. */
+  rows(prefix: string): AsyncIterable<[string, Uint8Array]>;
+  close(): Promise<void>;
+}
+
+export type KvOpener = (path: string) => Promise<Kv>;
+
+export const openLevelKv: KvOpener = async (path) => {
+  const db = new Level<string, Uint8Array>(path, {
+    keyEncoding: "utf8",
+    valueEncoding: "view",
+    // Artifacts are mostly numbers and hashes: compression costs more than it saves.
+    compression: false,
+    writeBufferSize: 8 * 1024 * 1024,
+  });
+  await db.open();
+  return {
+    getMany: (keys) => db.getMany([...keys]),
+    batch: (ops) => db.batch([...ops], { sync: true }),
+    rows: (prefix) => db.iterator({ gte: prefix, lt: `${prefix}\uffff` }),
+    close: () => db.close(),
+  };
+};
+
+/** LevelDB's own salvage of a damaged database. */
+export function repairLevel(path: string): Promise<void> {
+  return (Level as unknown as { repair(path: string): Promise<void> }).repair(path);
+}

@@ -1,0 +1,331 @@
+/** The store over a LevelDB index and segment files. See README for what is acknowledged when. */
+import { writeFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { cidOf, parseCid } from "../../artifact/cid.ts";
+import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
+import { decodeValue, encodeValue } from "../../artifact/codec.ts";
+import { MfError } from "../../model/errors.ts";
+import type { Fact } from "../../model/fact.ts";
+import type { Cid, MemoKey, RunRef } from "../../model/ids.ts";
+import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import { runText } from "../../model/ids.ts";
+import { CHAIN_START, chainEntry, chainHashOf, readChained } from "../journal-chain.ts";
+import type { CommitBatch, ContentLocation, Store } from "../ports.ts";
+import { SegmentWriter } from "../segment/segment-writer.ts";
+import { CommitQueue, type Prepared } from "./commit-queue.ts";
+import type { ContentReader } from "./content-reader.ts";
+import { deferredOf } from "./deferred.ts";
+import {
+  decodeFact,
+  decodeRow,
+  encodeFact,
+  journalKey,
+  PREFIX,
+  runKey,
+  timeKeys,
+} from "./index-rows.ts";
+import type { KvOp } from "./kv.ts";
+import type { LevelIndex } from "./level-index.ts";
+import type { SegmentShelf } from "./segment-shelf.ts";
+import { isWriteError, type StoreLayout } from "./store-layout.ts";
+import type { StoreLock } from "./store-lock.ts";
+import type { StoreWorker } from "./store-worker.ts";
+
+/** Larger bytes are cut and hashed in the store's thread. */
+const PUT_HERE_BYTES_MAX = 1024 * 1024;
+
+export interface LevelStoreParts {
+  readonly layout: StoreLayout;
+  readonly index: LevelIndex;
+  readonly shelf: SegmentShelf;
+  readonly reader: ContentReader;
+  readonly worker: StoreWorker;
+  readonly lock: StoreLock;
+}
+
+interface PendingCommit extends Prepared {
+  readonly epoch: number;
+  readonly batch: CommitBatch;
+  ops: KvOp[];
+}
+
+interface JournalHead {
+  readonly count: number;
+  readonly hash: Uint8Array;
+}
+
+export class LevelStore implements Store {
+  readonly home: string;
+  readonly scratchDir: string;
+  readonly #parts: LevelStoreParts;
+  readonly #queue = new CommitQueue<PendingCommit>((group) => this.#write(group));
+  #heads = new Map<string, JournalHead>();
+  #headsEpoch = 0;
+  #scratchCount = 0;
+
+  constructor(parts: LevelStoreParts) {
+    this.#parts = parts;
+    this.home = parts.layout.home;
+    this.scratchDir = parts.layout.scratch;
+  }
+
+  async commit(batch: CommitBatch): Promise<void> {
+    const run = batch.journal === undefined ? undefined : runText(batch.journal.run);
+    const { epoch } = this.#parts.index;
+    const item: PendingCommit = { ready: false, run, batch, epoch, ops: [], done: deferredOf() };
+    this.#queue.add(item);
+    try {
+      item.ops = await this.#prepare(batch);
+    } catch (error) {
+      this.#queue.remove(item);
+      throw this.#writeFailure(error);
+    }
+    item.ready = true;
+    this.#queue.pump();
+    return item.done.promise;
+  }
+
+  async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
+    const kv = await this.#parts.index.ready();
+    const rows = await kv.getMany(keys.map((key) => PREFIX.fact + key));
+    return rows.map((row, i) => (row === undefined ? undefined : decodeFact(row, keys[i])));
+  }
+
+  async *facts(): AsyncIterable<Fact> {
+    const kv = await this.#parts.index.ready();
+    for await (const [, row] of kv.rows(PREFIX.fact)) {
+      const fact = decodeFact(row);
+      if (fact !== undefined) yield fact;
+    }
+  }
+
+  async putBytes(
+    data: Uint8Array,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
+    if (data.length <= INLINE_BYTES_MAX) {
+      const id = cidOf(codec, data);
+      await this.commit({ inline: [{ id, data }] });
+      return { id, bytes: data.length };
+    }
+    if (data.length > PUT_HERE_BYTES_MAX) return this.#putLarge(data, codec);
+    const file = this.#scratchPath("seg");
+    let id: Cid;
+    try {
+      const writer = new SegmentWriter(file);
+      id = writer.putContent(codec, data);
+      writer.finish();
+    } catch (error) {
+      throw this.#writeFailure(error);
+    }
+    await this.commit({ scratch: [file] });
+    return { id, bytes: data.length };
+  }
+
+  async putFile(path: string): Promise<{ id: Cid; bytes: number }> {
+    await stat(path);
+    return this.#putInThread(path, "raw");
+  }
+
+  async has(ids: readonly Cid[]): Promise<boolean[]> {
+    return (await this.locate(ids)).map((location) => location !== undefined);
+  }
+
+  locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
+    return this.#parts.reader.locate(ids);
+  }
+
+  read(id: Cid): Promise<Uint8Array> {
+    return this.#parts.reader.read(id);
+  }
+
+  stream(id: Cid): AsyncIterable<Uint8Array> {
+    return this.#parts.reader.stream(id);
+  }
+
+  async runs(flow?: string): Promise<RunSummary[]> {
+    const kv = await this.#parts.index.ready();
+    const prefix =
+      flow === undefined ? PREFIX.time : `${PREFIX.flowTime}${encodeURIComponent(flow)}!`;
+    const keys: string[] = [];
+    for await (const [key] of kv.rows(prefix)) keys.push(key);
+    const rows = await kv.getMany(
+      keys.map((key) => PREFIX.run + key.slice(key.lastIndexOf("!") + 1)),
+    );
+    return rows.flatMap((row, i) => {
+      const summary = row === undefined ? undefined : (decodeRow(row) as RunSummary | undefined);
+      if (summary === undefined) return [];
+      // A row left by an earlier creation time of the same run.
+      return timeKeys(summary.run, summary.createdAt).includes(keys[i] ?? "") ? [summary] : [];
+    });
+  }
+
+  async getRun(run: RunRef): Promise<RunSummary | undefined> {
+    const kv = await this.#parts.index.ready();
+    const [row] = await kv.getMany([PREFIX.run + runKey(run)]);
+    return row === undefined ? undefined : (decodeRow(row) as RunSummary | undefined);
+  }
+
+  async *journal(run: RunRef): AsyncIterable<JournalEntry> {
+    const kv = await this.#parts.index.ready();
+    // Not from memory: there, heads run ahead of what is on the disk.
+    const head = await this.#storedHead(run);
+    let hash = CHAIN_START;
+    let count = 0;
+    for await (const [, row] of kv.rows(`${PREFIX.journal}${runKey(run)}!`)) {
+      if (count === head.count) return;
+      const entry = readChained(hash, row);
+      if (entry === undefined) throw this.#brokenJournal(run);
+      hash = chainHashOf(row);
+      count++;
+      yield entry;
+    }
+    if (count < head.count) throw this.#brokenJournal(run);
+  }
+
+  async stats(): Promise<{ bytes: number; freeBytes: number; segments: number }> {
+    const { totals } = this.#parts.index;
+    return {
+      bytes: totals.bytes,
+      freeBytes: this.#parts.index.freeBytes(),
+      segments: totals.segments,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.idle();
+    await this.#parts.worker.close();
+    try {
+      await this.#parts.index.close();
+    } finally {
+      this.#parts.lock.release();
+    }
+  }
+
+  async #putLarge(
+    data: Uint8Array,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
+    const source = this.#scratchPath("bytes");
+    try {
+      await writeFile(source, data, { flag: "wx" });
+      return await this.#putInThread(source, codec);
+    } catch (error) {
+      throw this.#writeFailure(error);
+    } finally {
+      await rm(source, { force: true });
+    }
+  }
+
+  async #putInThread(
+    source: string,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
+    const file = this.#scratchPath("seg");
+    let put: { id: Cid; bytes: number };
+    try {
+      put = await this.#parts.worker.put(source, file, codec);
+    } catch (error) {
+      throw this.#writeFailure(error);
+    }
+    await this.commit({ scratch: [file] });
+    return put;
+  }
+
+  #scratchPath(kind: string): string {
+    return join(this.scratchDir, `store-${this.#scratchCount++}.${kind}`);
+  }
+
+  async #prepare(batch: CommitBatch): Promise<KvOp[]> {
+    const ops: KvOp[] = [];
+    for (const { id, data } of batch.inline ?? []) {
+      const { codec, digest } = parseCid(id);
+      if (cidOf(codec, data) !== id) throw new MfError("CONTENT_MISMATCH", { id });
+      ops.push({ type: "put", key: PREFIX.inline + digest, value: data });
+    }
+    const kv = await this.#parts.index.ready();
+    if (batch.scratch !== undefined)
+      ops.push(...(await this.#parts.shelf.adopt(kv, batch.scratch)));
+    for (const fact of batch.facts ?? []) {
+      ops.push({ type: "put", key: PREFIX.fact + fact.memoKey, value: encodeFact(fact) });
+    }
+    if (batch.summary !== undefined) ops.push(...summaryOps(batch.summary));
+    return ops;
+  }
+
+  async #write(group: readonly PendingCommit[]): Promise<void> {
+    const { index } = this.#parts;
+    const stale = group.some((item) => item.epoch !== index.epoch);
+    const kv = await index.ready();
+    const ops: KvOp[] = [];
+    if (stale || this.#headsEpoch !== index.epoch) this.#heads = new Map();
+    this.#headsEpoch = index.epoch;
+    try {
+      for (const item of group) {
+        for (const op of item.ops) ops.push(op);
+        if (item.batch.journal !== undefined)
+          ops.push(...(await this.#journalOps(item.batch.journal)));
+      }
+    } catch (error) {
+      this.#heads = new Map();
+      throw error;
+    }
+    if (ops.length === 0) return;
+    ops.push(index.totalsOp());
+    try {
+      await kv.batch(ops);
+    } catch (error) {
+      throw this.#writeFailure(error);
+    }
+  }
+
+  async #journalOps(journal: NonNullable<CommitBatch["journal"]>): Promise<KvOp[]> {
+    const { run, entries } = journal;
+    let { count, hash } = await this.#head(run);
+    const ops: KvOp[] = [];
+    for (const entry of entries) {
+      const value = chainEntry(hash, entry);
+      hash = chainHashOf(value);
+      ops.push({ type: "put", key: journalKey(run, count++), value });
+    }
+    this.#heads.set(runKey(run), { count, hash });
+    const { data } = encodeValue([count, hash]);
+    return [...ops, { type: "put", key: PREFIX.journalHead + runKey(run), value: data }];
+  }
+
+  async #head(run: RunRef): Promise<JournalHead> {
+    const key = runKey(run);
+    const cached = this.#headsEpoch === this.#parts.index.epoch ? this.#heads.get(key) : undefined;
+    return cached ?? this.#storedHead(run);
+  }
+
+  async #storedHead(run: RunRef): Promise<JournalHead> {
+    const kv = await this.#parts.index.ready();
+    const [row] = await kv.getMany([PREFIX.journalHead + runKey(run)]);
+    if (row === undefined) return { count: 0, hash: CHAIN_START };
+    const [count, hash] = decodeValue(row) as [number, Uint8Array];
+    return { count, hash };
+  }
+
+  #brokenJournal(run: RunRef): MfError {
+    const reason = `the journal of run ${runText(run)} has a hole`;
+    return new MfError("STORE_CORRUPT", { home: this.home, reason });
+  }
+
+  /** A failed write poisons; what was wrong with the batch itself does not. */
+  #writeFailure(error: unknown): Error {
+    if (!isWriteError(error)) return error instanceof Error ? error : new Error(String(error));
+    const poison = this.#parts.index.poison(error);
+    this.#queue.rejectAll(poison);
+    return poison;
+  }
+}
+
+function summaryOps(summary: RunSummary): KvOp[] {
+  const [flowTime, time] = timeKeys(summary.run, summary.createdAt);
+  return [
+    { type: "put", key: PREFIX.run + runKey(summary.run), value: encodeValue(summary).data },
+    { type: "put", key: flowTime, value: new Uint8Array() },
+    { type: "put", key: time, value: new Uint8Array() },
+  ];
+}

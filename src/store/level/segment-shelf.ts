@@ -1,0 +1,77 @@
+/** Takes scratch segments into the store: verified, fsynced, renamed. They are acknowledged only by the index batch that follows. */
+import { open, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { MfError } from "../../model/errors.ts";
+import { walkSegment, type WalkedSegment } from "../segment/segment-walk.ts";
+import { encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
+import type { Kv, KvOp } from "./kv.ts";
+import { segmentOp, type LevelIndex } from "./level-index.ts";
+import type { StoreLayout } from "./store-layout.ts";
+import type { StoreWorker } from "./store-worker.ts";
+
+/** Larger segments are hashed in the store's thread: this much costs about a millisecond here. */
+const WALK_HERE_BYTES_MAX = 1024 * 1024;
+
+export class SegmentShelf {
+  readonly #layout: StoreLayout;
+  readonly #index: LevelIndex;
+  readonly #worker: StoreWorker;
+
+  constructor(layout: StoreLayout, index: LevelIndex, worker: StoreWorker) {
+    this.#layout = layout;
+    this.#index = index;
+    this.#worker = worker;
+  }
+
+  /** @throws MfError CONTENT_MISMATCH, CONTENT_MISSING; system errors of writing as they are */
+  async adopt(kv: Kv, files: readonly string[]): Promise<KvOp[]> {
+    const walks: { file: string; walked: WalkedSegment }[] = [];
+    for (const file of files) walks.push({ file, walked: await this.#verified(file) });
+    const ops: KvOp[] = [];
+    for (const { file, walked } of walks) ops.push(...(await this.#take(kv, file, walked)));
+    if (files.length > 0) await syncPath(this.#layout.segments);
+    return ops;
+  }
+
+  async #verified(file: string): Promise<WalkedSegment> {
+    let size: number;
+    try {
+      size = (await stat(file)).size;
+    } catch (error) {
+      throw new MfError("CONTENT_MISSING", { id: file }, { cause: error });
+    }
+    const walked = size > WALK_HERE_BYTES_MAX ? await this.#worker.walk(file) : walkSegment(file);
+    const isWhole = walked.isSegment && walked.damagedAt === undefined && walked.bad.length === 0;
+    if (!isWhole) throw new MfError("CONTENT_MISMATCH", { id: file });
+    return walked;
+  }
+
+  async #take(kv: Kv, file: string, walked: WalkedSegment): Promise<KvOp[]> {
+    await syncPath(file);
+    const { totals } = this.#index;
+    const segment = totals.next++;
+    const name = segmentName(segment);
+    await rename(file, join(this.#layout.segments, name));
+    totals.segments++;
+    totals.bytes += walked.bytes;
+    const keys = walked.records.map(({ digest }) => PREFIX.chunk + digest);
+    const present = await kv.getMany(keys);
+    const ops: KvOp[] = [segmentOp(name, walked.bytes)];
+    for (const [i, { digest, offset, bytes }] of walked.records.entries()) {
+      // Content that is here already keeps its place; this copy is dead space.
+      if (present[i] !== undefined) continue;
+      const value = encodeChunkRow({ segment, offset, bytes });
+      ops.push({ type: "put", key: PREFIX.chunk + digest, value });
+    }
+    return ops;
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

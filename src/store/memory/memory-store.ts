@@ -1,0 +1,160 @@
+/** A store in memory, for tests: the same promises, except that nothing outlives the process. Scratch segments are real files. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cidOf, parseCid } from "../../artifact/cid.ts";
+import { chunksOf } from "../../artifact/chunker.ts";
+import { INLINE_BYTES_MAX, putPieces } from "../../artifact/content.ts";
+import { decodeManifest } from "../../artifact/manifest.ts";
+import { decodeValue, encodeValue } from "../../artifact/codec.ts";
+import { MfError } from "../../model/errors.ts";
+import type { Fact } from "../../model/fact.ts";
+import { runText, type Cid, type MemoKey, type RunRef } from "../../model/ids.ts";
+import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import type { CommitBatch, ContentLocation, Store } from "../ports.ts";
+import { walkSegment } from "../segment/segment-walk.ts";
+
+export function openMemoryStore(): Store {
+  return new MemoryStore(mkdtempSync(join(tmpdir(), "mf-memory-store-")));
+}
+
+class MemoryStore implements Store {
+  readonly home: string;
+  readonly scratchDir: string;
+  readonly #content = new Map<string, Uint8Array>();
+  readonly #facts = new Map<MemoKey, Uint8Array>();
+  readonly #journals = new Map<string, Uint8Array[]>();
+  readonly #runs = new Map<string, RunSummary>();
+  #segments = 0;
+
+  constructor(home: string) {
+    this.home = home;
+    this.scratchDir = home;
+  }
+
+  /** All or nothing: everything is checked before anything is kept. */
+  async commit(batch: CommitBatch): Promise<void> {
+    const pieces = new Map<string, Uint8Array>();
+    for (const { id, data } of batch.inline ?? []) {
+      const { codec, digest } = parseCid(id);
+      if (cidOf(codec, data) !== id) throw new MfError("CONTENT_MISMATCH", { id });
+      pieces.set(digest, data.slice());
+    }
+    for (const file of batch.scratch ?? []) readScratch(file, pieces);
+    const facts = (batch.facts ?? []).map(
+      (fact) => [fact.memoKey, encodeValue(fact).data] as const,
+    );
+    const entries = (batch.journal?.entries ?? []).map((entry) => encodeValue(entry).data);
+    for (const [digest, data] of pieces) this.#content.set(digest, data);
+    for (const [key, data] of facts) this.#facts.set(key, data);
+    if (batch.journal !== undefined) {
+      const key = runText(batch.journal.run);
+      this.#journals.set(key, [...(this.#journals.get(key) ?? []), ...entries]);
+    }
+    if (batch.summary !== undefined) {
+      this.#runs.set(runText(batch.summary.run), structuredClone(batch.summary));
+    }
+    for (const file of batch.scratch ?? []) rmSync(file, { force: true });
+    this.#segments += batch.scratch?.length ?? 0;
+  }
+
+  async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
+    return keys.map((key) => {
+      const data = this.#facts.get(key);
+      return data === undefined ? undefined : (decodeValue(data) as Fact);
+    });
+  }
+
+  async *facts(): AsyncIterable<Fact> {
+    for (const key of [...this.#facts.keys()].sort()) {
+      const [fact] = await this.getFacts([key]);
+      if (fact !== undefined) yield fact;
+    }
+  }
+
+  async putBytes(
+    data: Uint8Array,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
+    const append = (codec: Parameters<typeof cidOf>[0], piece: Uint8Array): Cid => {
+      const id = cidOf(codec, piece);
+      this.#content.set(parseCid(id).digest, piece.slice());
+      return id;
+    };
+    return { id: putPieces({ append }, codec, data), bytes: data.length };
+  }
+
+  async putFile(path: string): Promise<{ id: Cid; bytes: number }> {
+    return this.putBytes(readFileSync(path), "raw");
+  }
+
+  async has(ids: readonly Cid[]): Promise<boolean[]> {
+    return ids.map((id) => this.#find(id) !== undefined);
+  }
+
+  async locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
+    return ids.map((id) => {
+      const inline = this.#find(id);
+      return inline === undefined ? undefined : { inline };
+    });
+  }
+
+  async read(id: Cid): Promise<Uint8Array> {
+    const data = this.#find(id);
+    if (data === undefined) throw new MfError("CONTENT_MISSING", { id });
+    return data.slice();
+  }
+
+  async *stream(id: Cid): AsyncIterable<Uint8Array> {
+    const data = await this.read(id);
+    if (data.length <= INLINE_BYTES_MAX) yield data;
+    else yield* chunksOf(data);
+  }
+
+  async runs(flow?: string): Promise<RunSummary[]> {
+    const all = [...this.#runs.values()].filter(
+      (row) => flow === undefined || row.run.flow === flow,
+    );
+    return structuredClone(all.sort((a, b) => b.createdAt - a.createdAt));
+  }
+
+  async getRun(run: RunRef): Promise<RunSummary | undefined> {
+    return structuredClone(this.#runs.get(runText(run)));
+  }
+
+  async *journal(run: RunRef): AsyncIterable<JournalEntry> {
+    for (const data of this.#journals.get(runText(run)) ?? [])
+      yield decodeValue(data) as JournalEntry;
+  }
+
+  async stats(): Promise<{ bytes: number; freeBytes: number; segments: number }> {
+    const bytes = [...this.#content.values()].reduce((sum, data) => sum + data.length, 0);
+    return { bytes, freeBytes: Number.MAX_SAFE_INTEGER, segments: this.#segments };
+  }
+
+  async close(): Promise<void> {
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  /** The whole content; undefined where a piece is not here. */
+  #find(id: Cid): Uint8Array | undefined {
+    const { codec, digest } = parseCid(id);
+    const data = this.#content.get(digest);
+    if (data === undefined || codec !== "dag-json") return data;
+    const pieces = decodeManifest(data).chunks.map((chunk) => this.#find(chunk.id));
+    return pieces.every((piece) => piece !== undefined)
+      ? new Uint8Array(Buffer.concat(pieces))
+      : undefined;
+  }
+}
+
+function readScratch(file: string, into: Map<string, Uint8Array>): void {
+  const walked = walkSegment(file);
+  if (!walked.isSegment || walked.damagedAt !== undefined || walked.bad.length > 0) {
+    throw new MfError("CONTENT_MISMATCH", { id: file });
+  }
+  const bytes = readFileSync(file);
+  for (const { digest, offset, bytes: length } of walked.records) {
+    into.set(digest, new Uint8Array(bytes.subarray(offset, offset + length)));
+  }
+}

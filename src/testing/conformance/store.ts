@@ -1,0 +1,185 @@
+/** What every Store must do, as a suite to run against an implementation. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { cidOf } from "../../artifact/cid.ts";
+import { isMfError } from "../../model/errors.ts";
+import type { Fact } from "../../model/fact.ts";
+import type { Cid, CodeId, MemoKey, RunId, RunRef } from "../../model/ids.ts";
+import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import type { Store } from "../../store/ports.ts";
+import { readLocation } from "../../store/segment/segment-reader.ts";
+import { SegmentWriter } from "../../store/segment/segment-writer.ts";
+
+/** `open` gives a fresh, empty store; the suite closes it. */
+export function storeConformance(name: string, open: () => Promise<Store>): void {
+  const check = (what: string, body: (store: Store) => Promise<void>): void => {
+    test(`${name}: ${what}`, async () => {
+      const store = await open();
+      try {
+        await body(store);
+      } finally {
+        await store.close();
+      }
+    });
+  };
+  check("bytes of every size come back under their id", bytesComeBack);
+  check("a file has the id of its bytes", fileHasIdOfBytes);
+  check("facts come back as they were, in key order", factsComeBack);
+  check("a scratch segment is adopted whole, together with its facts", scratchIsAdopted);
+  check("a batch with one wrong piece leaves nothing behind", wrongBatchLeavesNothing);
+  check("journals keep the order of the calls", journalsKeepOrder);
+  check("runs are listed newest first", runsNewestFirst);
+  check("missing content is missing", missingIsMissing);
+}
+
+/** Bytes that repeat only after long. */
+export function sampleBytes(bytes: number, seed = 1): Uint8Array {
+  let state = seed;
+  const data = new Uint8Array(bytes);
+  for (let i = 0; i < bytes; i++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) | 0;
+    data[i] = state >>> 16;
+  }
+  return data;
+}
+
+export function sampleFact(key: string, output: Cid): Fact {
+  return {
+    v: 1,
+    memoKey: key as MemoKey,
+    flow: "sweep",
+    step: "fit",
+    code: "c0de" as CodeId,
+    env: "",
+    seed: "0",
+    inputs: { X: "x-id", __proto__x: "y" },
+    outputs: { loss: { id: output, bytes: 9, kind: "number" } },
+    by: "local",
+    at: 1_700_000_000_000.5,
+    wallMs: 1.25,
+    cpuMs: 1,
+    rssBytesMax: 1_000_000,
+  };
+}
+
+export function sampleSummary(run: RunRef, createdAt: number): RunSummary {
+  const counts = { total: 1, succeeded: 0, failed: 0, reused: 0, executed: 0 };
+  return {
+    run,
+    state: "running",
+    createdAt,
+    user: "u",
+    file: "f.ts",
+    bundleId: "b",
+    counts,
+    pid: 1,
+  };
+}
+
+async function bytesComeBack(store: Store): Promise<void> {
+  for (const bytes of [0, 1, 16_384, 16_385, 300_000, 1_500_000, 9_000_000]) {
+    const data = sampleBytes(bytes);
+    const put = await store.putBytes(data, "messagepack");
+    assert.equal(put.bytes, bytes);
+    assert.ok(Buffer.from(await store.read(put.id)).equals(data), `${bytes} bytes`);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of store.stream(put.id)) pieces.push(piece);
+    assert.ok(Buffer.concat(pieces).equals(data));
+    const [location] = await store.locate([put.id]);
+    assert.ok(location !== undefined && Buffer.from(readLocation(location)).equals(data));
+  }
+}
+
+async function fileHasIdOfBytes(store: Store): Promise<void> {
+  for (const bytes of [10, 100_000, 6_000_000]) {
+    const data = sampleBytes(bytes, 5);
+    const path = join(store.scratchDir, `file-${bytes}`);
+    writeFileSync(path, data);
+    const put = await store.putFile(path);
+    assert.deepEqual(put, await store.putBytes(data, "raw"));
+    assert.ok(Buffer.from(await store.read(put.id)).equals(data));
+  }
+}
+
+async function factsComeBack(store: Store): Promise<void> {
+  const { id } = await store.putBytes(Uint8Array.of(1), "raw");
+  const facts = ["bb", "aa", "cc"].map((key) => sampleFact(key, id));
+  await store.commit({ facts });
+  const [b, missing, a] = await store.getFacts(["bb", "zz", "aa"] as MemoKey[]);
+  assert.deepEqual([b, missing, a], [facts[0], undefined, facts[1]]);
+  const keys: string[] = [];
+  for await (const fact of store.facts()) keys.push(fact.memoKey);
+  assert.deepEqual(keys, ["aa", "bb", "cc"]);
+}
+
+async function scratchIsAdopted(store: Store): Promise<void> {
+  const writer = new SegmentWriter(join(store.scratchDir, "a.seg"));
+  const small = writer.putContent("messagepack", sampleBytes(20_000));
+  const large = writer.putContent("raw", sampleBytes(7_000_000, 3));
+  writer.finish();
+  await store.commit({ scratch: [writer.path], facts: [sampleFact("aa", small)] });
+  assert.deepEqual(await store.has([small, large]), [true, true]);
+  assert.equal((await store.read(large)).length, 7_000_000);
+  assert.ok(Buffer.from(await store.read(small)).equals(sampleBytes(20_000)));
+  assert.ok((await store.stats()).bytes > 7_000_000);
+}
+
+async function wrongBatchLeavesNothing(store: Store): Promise<void> {
+  const id = cidOf("raw", Uint8Array.of(1));
+  const wrong = { inline: [{ id, data: Uint8Array.of(2) }], facts: [sampleFact("aa", id)] };
+  await assert.rejects(store.commit(wrong), (error) => isMfError(error, "CONTENT_MISMATCH"));
+  const file = join(store.scratchDir, "torn.seg");
+  const writer = new SegmentWriter(file);
+  writer.append("raw", sampleBytes(50_000));
+  writer.finish();
+  writeFileSync(file, Buffer.alloc(4), { flag: "a" });
+  await assert.rejects(store.commit({ scratch: [file], facts: [sampleFact("aa", id)] }), (error) =>
+    isMfError(error, "CONTENT_MISMATCH"),
+  );
+  assert.deepEqual(await store.getFacts(["aa" as MemoKey]), [undefined]);
+  assert.deepEqual(await store.has([id]), [false]);
+  await store.commit({ facts: [sampleFact("aa", id)] });
+}
+
+async function journalsKeepOrder(store: Store): Promise<void> {
+  const run = { flow: "f", id: "run1" as RunId };
+  const entry = (at: number): JournalEntry => ({ t: "run-finished", at, state: "succeeded" });
+  const writer = new SegmentWriter(join(store.scratchDir, "slow.seg"));
+  writer.putContent("raw", sampleBytes(3_000_000));
+  writer.finish();
+  const commits = [
+    store.commit({ journal: { run, entries: [entry(0), entry(1)] }, scratch: [writer.path] }),
+    store.commit({ journal: { run, entries: [entry(2)] } }),
+    store.commit({ journal: { run: { flow: "f", id: "run10" as RunId }, entries: [entry(9)] } }),
+    store.commit({ journal: { run, entries: [entry(3)] } }),
+  ];
+  await Promise.all(commits);
+  await store.commit({ journal: { run, entries: [entry(4)] } });
+  const seen: number[] = [];
+  for await (const item of store.journal(run)) seen.push(item.at);
+  assert.deepEqual(seen, [0, 1, 2, 3, 4]);
+}
+
+async function runsNewestFirst(store: Store): Promise<void> {
+  const runs = [3, 1, 2].map((n) => {
+    return sampleSummary({ flow: n === 2 ? "other" : "f", id: `r${n}` as RunId }, n * 1000);
+  });
+  for (const summary of runs) await store.commit({ summary });
+  const ids = (list: readonly RunSummary[]): string[] => list.map((row) => row.run.id);
+  assert.deepEqual(ids(await store.runs()), ["r3", "r2", "r1"]);
+  assert.deepEqual(ids(await store.runs("f")), ["r3", "r1"]);
+  const first = sampleSummary({ flow: "f", id: "r1" as RunId }, 1000);
+  await store.commit({ summary: { ...first, state: "failed" } });
+  assert.equal((await store.getRun(first.run))?.state, "failed");
+  assert.equal((await store.runs()).length, 3);
+  assert.equal(await store.getRun({ flow: "f", id: "no" as RunId }), undefined);
+}
+
+async function missingIsMissing(store: Store): Promise<void> {
+  const id = cidOf("raw", sampleBytes(100));
+  assert.deepEqual(await store.has([id]), [false]);
+  assert.deepEqual(await store.locate([id]), [undefined]);
+  await assert.rejects(store.read(id), (error) => isMfError(error, "CONTENT_MISSING"));
+}
