@@ -29,6 +29,8 @@ export const ERROR_TABLE = {
   GRAPH_INVALID: row(2, 'Flow "{flow}" is not a valid graph: {count} problem(s).', "Fix each problem listed; `mf check {file}` shows them again."),
   STEP_NAME_DUPLICATE: row(2, 'Flow "{flow}" has two steps named "{step}".', "Step names are identities: rename one of them."),
   STEP_CAPTURES: row(2, 'Step "{step}" captures {names} of an enclosing function ({at}).', "A step's code travels without that function. Pass the value as an input: { {name}: flow.value({name}) }."),
+  STEP_READS_HANDLE: row(2, 'Step "{step}" reads {names}, a flow or one of its handles, inside its function ({at}).', "A handle has no value there. Pass it as an input: { {name} }, and use the argument."),
+  STEP_FUNCTION_FOREIGN: row(2, 'Step "{step}" is given {what}, whose code cannot travel.', "Write the step as a function of its own that calls it: (inputs, ctx) => theFunction(inputs, ctx)."),
   PACKAGE_UNRESOLVED: row(2, 'Package "{package}" is native or external and is not installed beside {file}.', "Install it: npm install {package}."),
   // values
   RESULT_UNSTORABLE: row(1, 'Step "{step}" returned a value that cannot be stored: {path} is {what}.', "Return data: numbers, strings, arrays, plain objects, typed arrays, Map, Set, Date, bigint, bytes or files."),
@@ -44,6 +46,7 @@ export const ERROR_TABLE = {
   STEP_CANCELLED: row(130, "The attempt was cancelled.", "Run the flow again; finished tasks are reused."),
   PYTHON_MISSING: row(1, "No Python interpreter was found ({tried}).", "Install Python 3.9 or newer, or set MF_PYTHON to an interpreter."),
   PYTHON_FILE_MISSING: row(2, 'Python step "{step}" names {file}, which does not exist.', "Paths are relative to the flow file."),
+  PYTHON_FUNCTION_MISSING: row(2, 'Python step "{step}" names function {fn}, which {file} does not define.', "Define it at the top level of that file, or correct the name."),
   PYTHON_PACKAGE_MISSING: row(1, 'Python step "{step}" needs {packages}, which {python} does not have.', "Install: {python} -m pip install {packages}"),
   PYTHON_OUTPUT_INVALID: row(1, 'Python step "{step}" returned a value its `out` schema refuses: {reason}.', "Return what `out` declares, or change `out`."),
   // look-ups

@@ -1,0 +1,138 @@
+/** A flow file to what the engine runs: bundle, evaluated graph, parameters, and for each step the code that travels. */
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import * as esbuild from "esbuild";
+import { systemClock, type Clock } from "../env/clock.ts";
+import { MfError } from "../model/errors.ts";
+import type { CodeId } from "../model/ids.ts";
+import { bundleFlow } from "./bundle-flow.ts";
+import { cutSlice, type Slice, type StepFunctions } from "./cut-slice.ts";
+import { evaluateFlow, type EvaluatedFlow } from "./evaluate-flow.ts";
+import { parseFlowModule, type FlowModule } from "./flow-module.ts";
+import type { ExternalPackage, FlowPackage, ScriptCode, StepCode } from "./flow-package.ts";
+import { externalOf } from "./native-package.ts";
+import type { ParamValue } from "./param-values.ts";
+import { pythonCodes } from "./python-code.ts";
+import { ReachMap } from "./reach.ts";
+import { MESHFLOW_URL } from "./slice-require.ts";
+import { stepFunctionAt } from "./step-function.ts";
+
+export interface LoadOptions {
+  /** Texts of the command line. */
+  readonly params?: Readonly<Record<string, string>>;
+  /** False: parameters are neither read nor required (`mf check`, `mf show`). Default: true. */
+  readonly validateParams?: boolean;
+  /** For short-lived files; default: the system's temporary directory. */
+  readonly cacheDir?: string;
+  readonly signal?: AbortSignal;
+  /** What `import "meshflow"` means in the flow; default: the Meshflow that runs. */
+  readonly meshflowUrl?: string;
+  /** Module that exports `encodeValue`; default: the artifact codec. */
+  readonly codecUrl?: string;
+  /** For module-level code; default: 10 s. */
+  readonly timeLimitMs?: number;
+  readonly clock?: Clock;
+}
+
+export interface LoadedFlow {
+  readonly package: FlowPackage;
+  readonly params: Readonly<Record<string, ParamValue>>;
+}
+
+const CODEC_URL = new URL("../artifact/codec.js", import.meta.url).href;
+const TIME_LIMIT_MS = 10_000;
+
+export async function loadFlow(file: string, options: LoadOptions = {}): Promise<LoadedFlow> {
+  const bundle = await bundleFlow(resolve(file));
+  const module = parseFlowModule(bundle);
+  const evaluated = await evaluateFlow(module, {
+    ...(options.validateParams === false ? {} : { params: options.params ?? {} }),
+    ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    meshflowUrl: options.meshflowUrl ?? MESHFLOW_URL,
+    codecUrl: options.codecUrl ?? CODEC_URL,
+    timeLimitMs: options.timeLimitMs ?? TIME_LIMIT_MS,
+    clock: options.clock ?? systemClock,
+  });
+  const [scripts, pythons] = await Promise.all([
+    scriptCodes(module, evaluated),
+    pythonCodes(evaluated.graph, bundle.directory),
+  ]);
+  const { graph, params } = evaluated;
+  return {
+    package: {
+      graph,
+      file: bundle.file,
+      bundleId: bundle.id,
+      bundle: bundle.text,
+      steps: { ...scripts, ...pythons },
+    },
+    params,
+  };
+}
+
+async function scriptCodes(
+  module: FlowModule,
+  { graph, functions }: EvaluatedFlow,
+): Promise<Record<string, StepCode>> {
+  const reachMap = new ReachMap(module);
+  const steps = graph.steps.filter((item) => item.kind === "step");
+  const codes = steps.map(async ({ name }): Promise<[string, StepCode]> => {
+    const found = functions[name];
+    if (found?.fn === undefined || (found.hasCatch && found.catch === undefined)) {
+      throw new MfError("STEP_FUNCTION_FOREIGN", {
+        step: name,
+        what: "a function that is not written in the flow's files (bound or built in)",
+      });
+    }
+    const fn = stepFunctionAt(module, name, found.fn);
+    const handler =
+      found.catch === undefined ? undefined : stepFunctionAt(module, name, found.catch);
+    const cut: StepFunctions = handler === undefined ? { fn } : { fn, catch: handler };
+    return [name, await scriptCode(module, cutSlice(module, reachMap, cut), fn.at)];
+  });
+  return Object.fromEntries(await Promise.all(codes));
+}
+
+async function scriptCode(module: FlowModule, slice: Slice, at: string): Promise<ScriptCode> {
+  const { directory } = module.bundle;
+  const externals = externalsOf(module, slice);
+  return {
+    kind: "script",
+    codeId: await codeIdOf(slice, externals),
+    slice: slice.slice,
+    ...(slice.packages === undefined ? {} : { packages: slice.packages }),
+    isStateless: slice.isStateless,
+    externals,
+    resolveFrom: directory,
+    at,
+    sourceMap: slice.sourceMap,
+  };
+}
+
+function externalsOf(module: FlowModule, slice: Slice): ExternalPackage[] {
+  const found = slice.outside.flatMap((specifier) => {
+    const external = module.bundle.externals.get(specifier);
+    return external === undefined ? [] : [externalOf(external)];
+  });
+  const unique = new Map(
+    found.map((item) => [`${item.name}@${item.version}+${item.integrity}`, item]),
+  );
+  return [...unique.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Comments and line breaks of the user's statements do not count; the packages' part nobody reformats. */
+async function codeIdOf(slice: Slice, externals: readonly ExternalPackage[]): Promise<CodeId> {
+  const canonical = await esbuild.transform(slice.slice, {
+    minifyWhitespace: true,
+    legalComments: "none",
+    charset: "utf8",
+    target: "esnext",
+  });
+  const identity = [
+    canonical.code,
+    slice.packages ?? "",
+    externals.map((item) => [item.name, item.version, item.integrity]),
+  ];
+  return createHash("sha256").update(JSON.stringify(identity)).digest("hex") as CodeId;
+}
