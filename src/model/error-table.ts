@@ -37,6 +37,8 @@ export const ERROR_TABLE = {
   RESULT_NOT_OBJECT: row(1, 'Step "{step}" returned {what}; a step returns an object whose properties are its artifacts.', "Return { name: value }."),
   EACH_NOT_LIST: row(1, 'each({source}) needs a list, but "{step}" stored {what}.', "Return an array (or typed array, Set) under that name."),
   TASKS_TOO_MANY: row(1, 'Step "{step}" would open {count} tasks; the limit is {max}.', "Pass --max-tasks {count} if that is what you want."),
+  INPUT_MISSING: row(1, "{source} did not return {name} (it returned: {known}).", "Return that property, or read another one."),
+  SWITCH_UNMATCHED: row(1, 'Switch "{switch}" has no case for {value}; it has: {cases}.', "Add that case, or an `else`."),
   // attempts
   STEP_THREW: row(1, "{message}", "Fix the step; finished tasks are kept and will be reused."),
   STEP_EXITED: row(1, "The step ended its own process (exit {code}).", "A step returns or throws; it must not call process.exit."),

@@ -1,0 +1,189 @@
+/**
+ * The engine of one machine: runs flows over a store and a pool of step hosts. Each run is a machine of its own
+ * (run/run-machine.ts) driven by a service (run/run-service.ts); the ports come from outside, so a daemon composes the same.
+ */
+import { mkdir } from "node:fs/promises";
+import { availableParallelism, totalmem } from "node:os";
+import { cidOf } from "../artifact/cid.ts";
+import type { FlowPackage } from "../code/flow-package.ts";
+import type { Clock } from "../env/clock.ts";
+import type { Logger } from "../env/logger.ts";
+import type { Random } from "../env/random.ts";
+import type { ValueRef } from "../graph/flow-graph.ts";
+import { MfError } from "../model/errors.ts";
+import type { InputSource } from "../model/fact.ts";
+import type { Cid, RunId, RunRef } from "../model/ids.ts";
+import type { JournalEntry } from "../model/journal.ts";
+import type { Store } from "../store/ports.ts";
+import { resolveVersion } from "./lookup/version.ts";
+import type { HostPool } from "./ports.ts";
+import type { Engine, RunHandle, RunRequest } from "./run-api.ts";
+import { ContentCache } from "./run/content-cache.ts";
+import { planFlow } from "./run/flow-plan.ts";
+import type { GivenValues } from "./run/input-resolution.ts";
+import { logDirectoryOf } from "./run/log-file.ts";
+import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
+import { RunService } from "./run/run-service.ts";
+import type { Capacity } from "./scheduler/admission.ts";
+
+export interface EngineDeps {
+  readonly store: Store;
+  readonly hosts: HostPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Name under which facts are made; `local` without a daemon. */
+  readonly peer: string;
+  /** What this machine has. @default its cores and memory, no GPU */
+  readonly capacity?: Capacity;
+  /** Lets the event loop turn between slices of work. @default setImmediate */
+  readonly turn?: () => Promise<void>;
+}
+
+/** Ten letters of 32 are 50 bits: no two runs of a store collide. */
+const RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const RUN_ID_LENGTH = 10;
+
+export function createEngine(deps: EngineDeps): Engine {
+  return { start: (flowPackage, request) => startRun(deps, flowPackage, request) };
+}
+
+async function startRun(
+  deps: EngineDeps,
+  flowPackage: FlowPackage,
+  request: RunRequest,
+): Promise<RunHandle> {
+  const { store, hosts, clock, logger, peer } = deps;
+  const run: RunRef = { flow: flowPackage.graph.name, id: newRunId(deps.random) };
+  const contents = new ContentCache(store);
+  const given = await givenValues(store, flowPackage, request);
+  for (const source of [...given.params.values(), ...given.constants.values()])
+    if (source.k === "bytes") contents.give(source.id, source.data);
+  const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
+  const entry = await startEntry(deps, { flowPackage, request, given });
+  await mkdir(logDirectoryOf(store.home, run), { recursive: true });
+  const capacity = deps.capacity ?? {
+    cores: availableParallelism(),
+    memBytes: totalmem(),
+    gpus: 0,
+  };
+  const workersMax = Math.max(1, request.maxWorkers ?? capacity.cores);
+  const service = new RunService(
+    { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
+    {
+      run,
+      plan,
+      given,
+      seed: entry.seed,
+      tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
+      noCache: request.noCache ?? false,
+      // Whoever asks for more workers than cores means it.
+      limits: {
+        totals: { ...capacity, cores: Math.max(capacity.cores, workersMax) },
+        slots: hosts.slots,
+        workersMax,
+      },
+      memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
+      summary: {
+        run,
+        createdAt: entry.at,
+        user: request.user,
+        file: flowPackage.file,
+        bundleId: flowPackage.bundleId,
+        pid: process.pid,
+      },
+    },
+  );
+  await service.begin(entry);
+  return service;
+}
+
+interface StartRequest {
+  readonly flowPackage: FlowPackage;
+  readonly request: RunRequest;
+  readonly given: GivenValues;
+}
+
+/** Everything needed to repeat the run is in the store before the first attempt. */
+async function startEntry(
+  { store, clock }: EngineDeps,
+  { flowPackage, request, given }: StartRequest,
+): Promise<Extract<JournalEntry, { t: "run-started" }>> {
+  const { id: packageId } = await store.putBytes(Buffer.from(JSON.stringify(flowPackage)), "raw");
+  const params: Record<string, Cid> = {};
+  const paramTexts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.params)) {
+    params[name] = (await store.putBytes(value.data, "messagepack")).id;
+    paramTexts[name] = value.text;
+  }
+  const versions: Record<string, Cid> = {};
+  for (const [pathspec, source] of given.versions)
+    if (source.k === "artifact") versions[pathspec] = source.id;
+  const codes = Object.fromEntries(
+    Object.entries(flowPackage.steps).map(([step, code]) => [step, code.codeId]),
+  );
+  const { file, bundleId } = flowPackage;
+  return {
+    t: "run-started",
+    at: clock.now(),
+    user: request.user,
+    file,
+    bundleId,
+    packageId,
+    params,
+    paramTexts,
+    versions,
+    seed: request.seed ?? "0",
+    codes,
+  };
+}
+
+async function givenValues(
+  store: Store,
+  { graph }: FlowPackage,
+  request: RunRequest,
+): Promise<GivenValues> {
+  const params = new Map<string, InputSource>();
+  for (const { name, kind } of graph.params) {
+    const value = request.params[name];
+    if (value === undefined)
+      throw new MfError("PARAM_MISSING", { flow: graph.name, param: name, kind });
+    params.set(name, { k: "bytes", id: value.id, data: value.data });
+  }
+  const constants = new Map<string, InputSource>();
+  const versions = new Map<string, InputSource>();
+  const visit = async (ref: ValueRef): Promise<void> => {
+    if (ref.k === "each" || ref.k === "collect") await visit(ref.of);
+    else if (ref.k === "const" && !constants.has(ref.data)) {
+      const data = Buffer.from(ref.data, "base64");
+      constants.set(ref.data, { k: "bytes", id: cidOf("messagepack", data), data });
+    } else if (ref.k === "from" && !versions.has(ref.pathspec))
+      versions.set(ref.pathspec, await resolveVersion(store, ref.pathspec));
+  };
+  for (const { inputs } of graph.steps)
+    for (const ref of "whole" in inputs ? [inputs.whole] : Object.values(inputs.fields))
+      await visit(ref);
+  for (const { on, cases } of graph.switches)
+    for (const ref of [on, ...Object.values(cases)]) await visit(ref);
+  return { params, constants, versions };
+}
+
+async function pythonEnvironments(
+  hosts: HostPool,
+  { steps }: FlowPackage,
+): Promise<Record<string, string>> {
+  const environments: Record<string, string> = {};
+  for (const [name, code] of Object.entries(steps))
+    if (code.kind === "python") environments[name] = await hosts.pythonEnvironment(code);
+  return environments;
+}
+
+function newRunId(random: Random): RunId {
+  return Array.from(random.bytes(RUN_ID_LENGTH), (byte) => RUN_ID_ALPHABET[byte % 32]).join(
+    "",
+  ) as RunId;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,264 @@
+/**
+ * Takes a planned batch to a host and its outcomes to the record: resolves where the inputs are, sends, sorts what comes
+ * back, and commits what succeeded. A worker is free for the next batch before the results of this one are durable.
+ */
+import { join } from "node:path";
+import type { Clock } from "../../env/clock.ts";
+import type { ErrorRecord } from "../../model/errors.ts";
+import type { Fact } from "../../model/fact.ts";
+import { taskText, type Cid, type RunRef } from "../../model/ids.ts";
+import type { TaskSucceeded } from "../../model/journal.ts";
+import { defined } from "../../std/assert.ts";
+import type { ContentLocation, InlineContent, Store } from "../../store/ports.ts";
+import type {
+  AttemptBatch,
+  AttemptOutcome,
+  AttemptProgress,
+  AttemptSpec,
+  BatchResult,
+} from "../../task/host-messages.ts";
+import type { HostPool } from "../ports.ts";
+import { BATCH_YIELD_MS } from "../scheduler/batch-size.ts";
+import type { BatchScheduler, PlannedBatch } from "../scheduler/batch-scheduler.ts";
+import { addContentIds, type ContentCache } from "./content-cache.ts";
+import type { ElementLoader } from "./element-loader.ts";
+import type { FlowPlan, StepPlan } from "./flow-plan.ts";
+import { logFileOf } from "./log-file.ts";
+import type { RunMachineEvent } from "./run-events.ts";
+import type { RunRecorder } from "./run-recorder.ts";
+import type { TaskUnit } from "./run-units.ts";
+import { taskFact } from "./task-fact.ts";
+
+export interface AttemptRunnerDeps {
+  readonly store: Pick<Store, "home" | "scratchDir">;
+  readonly hosts: Pick<HostPool, "runBatch">;
+  readonly clock: Clock;
+  readonly peer: string;
+  readonly contents: ContentCache;
+  readonly recorder: RunRecorder;
+  readonly scheduler: BatchScheduler<TaskUnit>;
+  readonly plan: FlowPlan;
+  readonly accept: (event: RunMachineEvent) => void;
+}
+
+export interface AttemptRunnerOptions {
+  readonly run: RunRef;
+  readonly signal: AbortSignal;
+  readonly memBytesDefault: number;
+  readonly maxMemBytes: number;
+}
+
+export class AttemptRunner {
+  readonly #deps: AttemptRunnerDeps;
+  readonly #options: AttemptRunnerOptions;
+  readonly #progress = new Map<string, Map<string, AttemptProgress>>();
+  #elements: ElementLoader | undefined;
+  #batchCount = 0;
+  #scratchCount = 0;
+
+  constructor(deps: AttemptRunnerDeps, options: AttemptRunnerOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** The loader needs scratch paths and the runner needs its tables, so one of them is told later. */
+  useElements(elements: ElementLoader): void {
+    this.#elements = elements;
+  }
+
+  scratchFile(): string {
+    return join(this.#deps.store.scratchDir, `${this.#options.run.id}-${this.#scratchCount++}.seg`);
+  }
+
+  /** Mean of the running attempts' fractions and the latest note. */
+  fractionOf(step: string): { fraction?: number; note?: string } {
+    const reports = [...(this.#progress.get(step)?.values() ?? [])];
+    const last = reports.at(-1);
+    if (last === undefined) return {};
+    const fraction = reports.reduce((sum, report) => sum + report.fraction, 0) / reports.length;
+    return last.note === undefined ? { fraction } : { fraction, note: last.note };
+  }
+
+  async run(planned: PlannedBatch<TaskUnit>): Promise<void> {
+    const { contents, hosts, scheduler } = this.#deps;
+    const step = defined(this.#deps.plan.steps.get(planned.step));
+    let isEnded = false;
+    const end = (): void => {
+      if (!isEnded) scheduler.ended(planned);
+      isEnded = true;
+    };
+    try {
+      const needs = planned.tasks.map(contentIdsOf);
+      const ids = new Set<Cid>();
+      for (const need of needs) for (const id of need) ids.add(id);
+      const found = ids.size === 0 ? new Map<Cid, ContentLocation>() : await contents.locate(ids);
+      const tasks =
+        found.size === ids.size ? planned.tasks : this.#withContent(planned.tasks, needs, found);
+      const result: BatchResult =
+        tasks.length === 0
+          ? { outcomes: [] }
+          : await hosts.runBatch(this.#batch(step, tasks, found), {
+              signal: this.#options.signal,
+              exclusive: planned.isExclusive,
+              onProgress: (progress) => this.#progressed(step.name, progress),
+            });
+      end();
+      this.#settle(step, tasks, result);
+    } finally {
+      end();
+    }
+  }
+
+  /** Tasks whose content is gone fail by themselves; the others go on. */
+  #withContent(
+    tasks: readonly TaskUnit[],
+    needs: readonly ReadonlySet<Cid>[],
+    found: ReadonlyMap<Cid, ContentLocation>,
+  ): TaskUnit[] {
+    return tasks.filter((task, position) => {
+      const missing = [...defined(needs[position])].find((id) => !found.has(id));
+      if (missing !== undefined)
+        this.#deps.accept({
+          t: "attempt-failed",
+          task,
+          error: { code: "CONTENT_MISSING", details: { id: missing } },
+        });
+      return missing === undefined;
+    });
+  }
+
+  #batch(
+    step: StepPlan,
+    tasks: readonly TaskUnit[],
+    contents: ReadonlyMap<Cid, ContentLocation>,
+  ): AttemptBatch {
+    const { options } = step.declaration;
+    const { run } = this.#options;
+    return {
+      id: this.#batchCount++,
+      run: `${run.flow}/${run.id}`,
+      step: step.name,
+      code: step.code,
+      attempts: tasks.map(attemptSpec),
+      contents,
+      eachOutputs: step.eachOutputs,
+      scratchFile: this.scratchFile(),
+      logFile: logFileOf(this.#deps.store.home, run, step.name),
+      env: options.env,
+      memBytesMax: options.resources.memBytes ?? this.#options.memBytesDefault,
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      yieldAfterMs: BATCH_YIELD_MS,
+    };
+  }
+
+  #settle(step: StepPlan, tasks: readonly TaskUnit[], result: BatchResult): void {
+    const { accept, scheduler } = this.#deps;
+    const succeeded: [TaskUnit, AttemptOutcome][] = [];
+    const returned: TaskUnit[] = [];
+    const seen = new Set<number>();
+    for (const outcome of result.outcomes) {
+      const task = tasks[outcome.position];
+      if (task === undefined || seen.has(outcome.position)) continue;
+      seen.add(outcome.position);
+      this.#progress.get(step.name)?.delete(taskText({ step: "", index: task.index }));
+      if (outcome.result === "succeeded") {
+        scheduler.learn(step.name, outcome.wallMs);
+        succeeded.push([task, outcome]);
+      } else if (outcome.result === "failed")
+        accept({ t: "attempt-failed", task, error: outcome.error ?? unexplained(task) });
+      else if (outcome.result === "lost") accept({ t: "attempt-lost", task });
+      else if (outcome.result === "cancelled") accept({ t: "attempt-cancelled", task });
+      else returned.push(task);
+    }
+    // What the host did not mention was not begun. Last first, so that the queue's front keeps the order.
+    for (const [position, task] of tasks.entries()) if (!seen.has(position)) returned.push(task);
+    for (const task of returned.reverse()) accept({ t: "attempt-returned", task });
+    this.#commit(succeeded, result.scratchFile);
+  }
+
+  /** One part for the whole batch, because its outcomes share a scratch segment. */
+  #commit(succeeded: readonly [TaskUnit, AttemptOutcome][], scratch: string | undefined): void {
+    if (succeeded.length === 0 && scratch === undefined) return;
+    const { clock, peer, recorder, contents, plan, accept } = this.#deps;
+    const origin = { flow: plan.flow, by: peer, at: clock.now() };
+    const facts: Fact[] = [];
+    const inline: InlineContent[] = [];
+    const journal: TaskSucceeded[] = [];
+    const after: (() => void)[] = [];
+    for (const [task, outcome] of succeeded) {
+      const fact = taskFact(task, outcome, origin);
+      facts.push(fact);
+      journal.push({
+        step: fact.step,
+        index: task.index,
+        memoKey: fact.memoKey,
+        attempt: task.attempt,
+        by: peer,
+        wallMs: outcome.wallMs,
+      });
+      const fresh = inlineOutputs(outcome);
+      inline.push(...fresh);
+      this.#addTables(outcome, facts, inline);
+      after.push(() => {
+        for (const { id, data } of fresh) contents.remember(id, { inline: data });
+        accept({ t: "attempt-succeeded", task, fact });
+      });
+    }
+    recorder.add({
+      facts,
+      inline,
+      succeeded: journal,
+      after,
+      ...(scratch === undefined ? {} : { scratch }),
+    });
+  }
+
+  #addTables(outcome: AttemptOutcome, facts: Fact[], inline: InlineContent[]): void {
+    if (outcome.tables === undefined) return;
+    for (const [name, table] of Object.entries(outcome.tables)) {
+      const list = outcome.outputs?.[name];
+      if (list === undefined) continue;
+      const part = defined(this.#elements).tablePart(list.ref.id, table);
+      facts.push(...(part.facts ?? []));
+      inline.push(...(part.inline ?? []));
+    }
+  }
+
+  #progressed(step: string, progress: AttemptProgress): void {
+    let reports = this.#progress.get(step);
+    if (reports === undefined) this.#progress.set(step, (reports = new Map()));
+    const key = taskText({ step: "", index: progress.index });
+    reports.delete(key);
+    reports.set(key, progress);
+  }
+}
+
+function contentIdsOf(task: TaskUnit): ReadonlySet<Cid> {
+  const ids = new Set<Cid>();
+  addContentIds(ids, defined(task.identity).inputs);
+  return ids;
+}
+
+function attemptSpec(task: TaskUnit): AttemptSpec {
+  const { inputs, seed } = defined(task.identity);
+  const spec = { index: task.index, attempt: task.attempt, inputs, seed };
+  return task.catching === undefined ? spec : { ...spec, catching: task.catching };
+}
+
+function inlineOutputs(outcome: AttemptOutcome): InlineContent[] {
+  const inline: InlineContent[] = [];
+  for (const name of Object.keys(outcome.outputs ?? {})) {
+    const output = outcome.outputs?.[name];
+    if (output?.data !== undefined) inline.push({ id: output.ref.id, data: output.data });
+  }
+  return inline;
+}
+
+function unexplained(task: TaskUnit): ErrorRecord {
+  return {
+    code: "INTERNAL",
+    details: {
+      message: `the host gave no reason why ${taskText({ step: task.step.name, index: task.index })} failed`,
+    },
+  };
+}

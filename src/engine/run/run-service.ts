@@ -1,0 +1,437 @@
+/**
+ * Runs one run: feeds the machine with what happens and performs what it orders. All decisions are the machine's and the
+ * scheduler's; here are only hosts, store, timers and listeners. A fact is durable before anything is built on it.
+ */
+import type { Clock } from "../../env/clock.ts";
+import type { Logger } from "../../env/logger.ts";
+import { MfError, toErrorRecord } from "../../model/errors.ts";
+import type { Fact } from "../../model/fact.ts";
+import type { Cid, RunRef } from "../../model/ids.ts";
+import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import type { Store } from "../../store/ports.ts";
+import type { HostPool } from "../ports.ts";
+import type { RunEvent, RunHandle, RunProgress, RunResult, TaskFailure } from "../run-api.ts";
+import {
+  BatchScheduler,
+  type PlannedBatch,
+  type SchedulerLimits,
+} from "../scheduler/batch-scheduler.ts";
+import { AttemptRunner } from "./attempt-runner.ts";
+import type { ContentCache } from "./content-cache.ts";
+import { ElementLoader } from "./element-loader.ts";
+import type { FlowPlan } from "./flow-plan.ts";
+import type { GivenValues } from "./input-resolution.ts";
+import type { AttemptFailure, RunEffect } from "./run-events.ts";
+import { FAILURES_SHOWN_MAX, LOOK_UPS_PER_TURN, UNITS_PER_TURN } from "./run-limits.ts";
+import { RunMachine } from "./run-machine.ts";
+import { RunRecorder } from "./run-recorder.ts";
+import type { SwitchUnit, TaskUnit, LevelUnit } from "./run-units.ts";
+import { readSwitchValue } from "./switch-value.ts";
+
+export interface RunServiceDeps {
+  readonly store: Store;
+  readonly hosts: HostPool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly turn: () => Promise<void>;
+  readonly peer: string;
+  readonly contents: ContentCache;
+}
+
+export interface RunServiceOptions {
+  readonly run: RunRef;
+  readonly plan: FlowPlan;
+  readonly given: GivenValues;
+  readonly seed: string;
+  readonly tasksMax: number;
+  readonly noCache: boolean;
+  readonly limits: SchedulerLimits;
+  readonly memBytesDefault: number;
+  /** What the run's row says from the beginning. */
+  readonly summary: Omit<RunSummary, "state" | "counts" | "finishedAt">;
+}
+
+export class RunService implements RunHandle {
+  readonly run: RunRef;
+  readonly finished: Promise<RunResult>;
+  readonly #deps: RunServiceDeps;
+  readonly #options: RunServiceOptions;
+  readonly #machine: RunMachine;
+  readonly #scheduler: BatchScheduler<TaskUnit>;
+  readonly #recorder: RunRecorder;
+  readonly #elements: ElementLoader;
+  readonly #attempts: AttemptRunner;
+  readonly #listeners = new Set<(event: RunEvent) => void>();
+  readonly #failures: TaskFailure[] = [];
+  readonly #timers = new Set<() => void>();
+  readonly #abort = new AbortController();
+  readonly #startedAtMs: number;
+  #endedAtMs: number | undefined;
+  #endedAt: number | undefined;
+  #lookUps: TaskUnit[] = [];
+  #isLookingUp = false;
+  #isDriving = false;
+  #isTurning = false;
+  #storeError: unknown;
+  #resolve: (result: RunResult) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(deps: RunServiceDeps, options: RunServiceOptions) {
+    this.run = options.run;
+    this.#deps = deps;
+    this.#options = options;
+    this.finished = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever awaits it gets the error; nobody awaiting must not end the process.
+    this.finished.catch(() => undefined);
+    this.#startedAtMs = deps.clock.monotonic();
+    const { store, hosts, clock, turn, peer, contents } = deps;
+    this.#machine = new RunMachine(options.plan, options);
+    this.#scheduler = new BatchScheduler(options.plan.steps.values(), options.limits);
+    this.#recorder = new RunRecorder(options.run, {
+      store,
+      clock,
+      turn,
+      summary: () => this.#summary(),
+      failed: (error) => this.#broken(error),
+    });
+    const runner = {
+      run: options.run,
+      signal: this.#abort.signal,
+      memBytesDefault: options.memBytesDefault,
+      maxMemBytes: options.limits.totals.memBytes,
+    };
+    this.#attempts = new AttemptRunner(
+      {
+        store,
+        hosts,
+        clock,
+        peer,
+        contents,
+        recorder: this.#recorder,
+        scheduler: this.#scheduler,
+        plan: options.plan,
+        accept: (event) => this.#accept(event),
+      },
+      runner,
+    );
+    this.#elements = new ElementLoader({
+      store,
+      hosts,
+      contents,
+      recorder: this.#recorder,
+      clock,
+      peer,
+      scratchFile: () => this.#attempts.scratchFile(),
+    });
+    this.#attempts.useElements(this.#elements);
+  }
+
+  /** Resolves once the run is durable. */
+  async begin(entry: JournalEntry): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#recorder.add({ entries: [entry], after: [resolve] });
+      void this.#recorder
+        .idle()
+        .then(() =>
+          this.#storeError === undefined ? undefined : reject(this.#storeError as Error),
+        );
+    });
+    this.#emit({ t: "run-started", run: this.run });
+    this.#accept({ t: "started" });
+  }
+
+  progress(): RunProgress {
+    const now = this.#deps.clock.monotonic();
+    const steps = this.#machine
+      .progress(now)
+      .map((step) => ({ ...step, ...this.#attempts.fractionOf(step.name) }));
+    return {
+      state: this.#machine.state,
+      steps,
+      elapsedMs: (this.#endedAtMs ?? now) - this.#startedAtMs,
+    };
+  }
+
+  subscribe(listener: (event: RunEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  cancel(): void {
+    this.#accept({ t: "cancel-asked" });
+  }
+
+  #accept(event: Parameters<RunMachine["accept"]>[0]): void {
+    if (this.#storeError !== undefined && event.t !== "cancel-asked") return this.#endBroken();
+    this.#machine.accept(event, this.#deps.clock.monotonic());
+    this.#drive();
+  }
+
+  /** Once a microtask, however many events came: they share look-ups and batches. */
+  #drive(): void {
+    if (this.#isDriving) return;
+    this.#isDriving = true;
+    queueMicrotask(() => {
+      this.#isDriving = false;
+      this.#driveNow();
+    });
+  }
+
+  #driveNow(): void {
+    if (this.#isTurning) return;
+    const hasMore = this.#machine.advance(UNITS_PER_TURN, this.#deps.clock.monotonic());
+    this.#perform();
+    this.#dispatch();
+    void this.#lookUp();
+    if (!hasMore) return;
+    this.#isTurning = true;
+    void this.#deps.turn().then(() => {
+      this.#isTurning = false;
+      this.#drive();
+    });
+  }
+
+  #perform(): void {
+    for (const effect of this.#machine.takeEffects()) this.#performOne(effect);
+  }
+
+  #performOne(effect: RunEffect): void {
+    switch (effect.t) {
+      case "look-up":
+        this.#lookUps.push(effect.task);
+        return;
+      case "enqueue":
+        return this.#scheduler.enqueue(effect.task, effect.isFront);
+      case "load-elements":
+        return void this.#loadElements(effect);
+      case "read-value":
+        return void this.#readValue(effect.unit, effect.source);
+      case "wake-later":
+        return this.#wakeLater(effect.task, effect.afterMs);
+      case "record-reuse":
+        return this.#recordReuse(effect.task, effect.fact);
+      case "record-failure":
+        return this.#recordFailure(effect.failure);
+      case "stop-starting":
+        this.#scheduler.clear();
+        this.#lookUps = [];
+        for (const cancel of this.#timers) cancel();
+        this.#timers.clear();
+        if (effect.isCancel) this.#abort.abort(new MfError("STEP_CANCELLED"));
+        return;
+      case "announce-step":
+        return this.#announce(effect.step, effect.what);
+      case "finish":
+        return void this.#finish(effect);
+    }
+  }
+
+  #dispatch(): void {
+    if (this.#machine.state !== "running") return;
+    for (let batch = this.#scheduler.next(); batch !== undefined; batch = this.#scheduler.next()) {
+      const now = this.#deps.clock.monotonic();
+      for (const task of batch.tasks) this.#machine.accept({ t: "attempt-started", task }, now);
+      void this.#runBatch(batch);
+    }
+    this.#perform();
+  }
+
+  async #runBatch(batch: PlannedBatch<TaskUnit>): Promise<void> {
+    try {
+      await this.#attempts.run(batch);
+    } catch (error) {
+      this.#broken(error);
+    }
+    if (this.#storeError === undefined) this.#drive();
+    else this.#endBroken();
+  }
+
+  async #lookUp(): Promise<void> {
+    if (this.#isLookingUp || this.#storeError !== undefined) return;
+    this.#isLookingUp = true;
+    try {
+      while (this.#lookUps.length > 0) {
+        const tasks = this.#lookUps.splice(0, LOOK_UPS_PER_TURN);
+        const facts = await this.#usableFacts(tasks);
+        for (const [position, task] of tasks.entries())
+          this.#accept({ t: "looked-up", task, fact: facts[position] });
+      }
+    } catch (error) {
+      this.#broken(error);
+    }
+    this.#isLookingUp = false;
+  }
+
+  /** A fact is used while it is young enough and everything it names is still here. */
+  async #usableFacts(tasks: readonly TaskUnit[]): Promise<(Fact | undefined)[]> {
+    const { store, clock } = this.#deps;
+    const now = clock.now();
+    const keys = tasks.flatMap((task) => task.identity?.memoKey ?? []);
+    const facts = (await store.getFacts(keys)).map((fact, position) => {
+      const ttlMs = tasks[position]?.step.declaration.options.cache.ttlMs;
+      return fact !== undefined && ttlMs !== undefined && now - fact.at > ttlMs ? undefined : fact;
+    });
+    const ids = new Set<Cid>();
+    for (const fact of facts) for (const ref of Object.values(fact?.outputs ?? {})) ids.add(ref.id);
+    if (ids.size === 0) return facts;
+    const list = [...ids];
+    const isHere = await store.has(list);
+    const missing = new Set(list.filter((_, position) => isHere[position] !== true));
+    if (missing.size === 0) return facts;
+    return facts.map((fact) =>
+      fact !== undefined && Object.values(fact.outputs).some((ref) => missing.has(ref.id))
+        ? undefined
+        : fact,
+    );
+  }
+
+  async #loadElements({
+    level,
+    position,
+    source,
+  }: {
+    level: LevelUnit;
+    position: number;
+    source: Extract<RunEffect, { t: "load-elements" }>["source"];
+  }): Promise<void> {
+    try {
+      const list = await this.#elements.load(level.step.name, source);
+      this.#accept({ t: "elements-loaded", level, position, list });
+    } catch (error) {
+      this.#accept({ t: "elements-refused", level, error: toErrorRecord(error) });
+    }
+  }
+
+  async #readValue(
+    unit: SwitchUnit,
+    source: Extract<RunEffect, { t: "read-value" }>["source"],
+  ): Promise<void> {
+    try {
+      const value = await readSwitchValue(this.#deps, unit.plan.name, source);
+      this.#accept({ t: "value-read", unit, value });
+    } catch (error) {
+      this.#accept({ t: "value-refused", unit, error: toErrorRecord(error) });
+    }
+  }
+
+  #wakeLater(task: TaskUnit, afterMs: number): void {
+    const cancel = this.#deps.clock.after(afterMs, () => {
+      this.#timers.delete(cancel);
+      this.#accept({ t: "backoff-over", task });
+    });
+    this.#timers.add(cancel);
+  }
+
+  #recordReuse(task: TaskUnit, fact: Fact): void {
+    this.#recorder.add({
+      succeeded: [
+        {
+          step: task.step.name,
+          index: task.index,
+          memoKey: fact.memoKey,
+          by: fact.by,
+          wallMs: fact.wallMs,
+        },
+      ],
+    });
+  }
+
+  #recordFailure(failure: AttemptFailure): void {
+    const { step, index, attempt, outcome, isFinal, error, retryInMs } = failure;
+    const entry: JournalEntry = {
+      t: "attempt-failed",
+      at: this.#deps.clock.now(),
+      step,
+      index,
+      attempt,
+      outcome,
+      final: isFinal,
+      error,
+      by: this.#deps.peer,
+    };
+    this.#recorder.add({ entries: [entry] });
+    const shown: TaskFailure = { step, index, attempt, error };
+    if (isFinal && outcome !== "cancelled" && this.#failures.length < FAILURES_SHOWN_MAX)
+      this.#failures.push(shown);
+    this.#emit({
+      t: "attempt-failed",
+      failure: shown,
+      ...(retryInMs === undefined ? {} : { retryInMs }),
+    });
+  }
+
+  #announce(step: string, what: "started" | "finished"): void {
+    const progress = this.#machine.stepProgress(step, this.#deps.clock.monotonic());
+    if (what === "finished") this.#emit({ t: "step-finished", step, progress });
+    else
+      this.#emit({
+        t: "step-started",
+        step,
+        ...(progress.total === undefined ? {} : { total: progress.total }),
+      });
+  }
+
+  async #finish({ state, error }: Extract<RunEffect, { t: "finish" }>): Promise<void> {
+    this.#endedAtMs = this.#deps.clock.monotonic();
+    this.#endedAt = this.#deps.clock.now();
+    const entry: JournalEntry = {
+      t: "run-finished",
+      at: this.#endedAt,
+      state,
+      ...(error === undefined ? {} : { error }),
+    };
+    this.#recorder.add({ entries: [entry] });
+    await this.#recorder.idle();
+    if (this.#storeError !== undefined) return this.#endBroken();
+    const durationMs = this.#endedAtMs - this.#startedAtMs;
+    const result: RunResult = {
+      run: this.run,
+      state,
+      durationMs,
+      tasks: this.#machine.counts(),
+      failures: this.#failures,
+    };
+    this.#emit({ t: "run-finished", result });
+    this.#resolve(result);
+  }
+
+  /** Nothing more can be made durable (or no host can start): what runs is cancelled, and the error ends the run. */
+  #broken(error: unknown): void {
+    if (this.#storeError !== undefined) return;
+    this.#storeError = error;
+    this.#deps.logger.error("run-broken", { run: this.run.id, error: toErrorRecord(error).code });
+    this.#machine.accept({ t: "cancel-asked" }, this.#deps.clock.monotonic());
+    this.#perform();
+    this.#endBroken();
+  }
+
+  #endBroken(): void {
+    if (this.#scheduler.runningCount > 0) return;
+    this.#endedAtMs ??= this.#deps.clock.monotonic();
+    this.#reject(this.#storeError);
+  }
+
+  #summary(): RunSummary {
+    const { summary } = this.#options;
+    return {
+      ...summary,
+      state: this.#machine.state === "waiting" ? "running" : this.#machine.state,
+      counts: this.#machine.counts(),
+      ...(this.#endedAt === undefined ? {} : { finishedAt: this.#endedAt }),
+    };
+  }
+
+  /** A listener's mistake is its own. */
+  #emit(event: RunEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#deps.logger.error("listener-threw", { event: event.t, message: String(error) });
+      }
+    }
+  }
+}

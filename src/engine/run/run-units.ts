@@ -1,0 +1,131 @@
+/**
+ * What a run waits for. A unit counts what it still needs (`waits`) and knows who needs it (`waiters`), so finishing one
+ * touches only its readers: ten thousand tasks never mean a scan. Units belong to one run machine, which alone changes them.
+ */
+import type { ValueRef } from "../../graph/flow-graph.ts";
+import type { ErrorRecord } from "../../model/errors.ts";
+import type { Fact, InputSource, TaskInputs } from "../../model/fact.ts";
+import type { MemoKey } from "../../model/ids.ts";
+import type { StepPlan, SwitchPlan } from "./flow-plan.ts";
+
+export type Unit = TaskUnit | LevelUnit | SwitchUnit | ListUnit;
+
+/** Shared by all that have no readers yet; replaced, never changed. */
+export const NO_UNITS: Unit[] = [];
+
+interface UnitBase {
+  readonly index: readonly number[];
+  waits: number;
+  /** Something this unit reads was skipped: so is it. */
+  mustSkip: boolean;
+  status: "waiting" | "active" | "done" | "skipped";
+  waiters: Unit[];
+}
+
+/** One task of the run. A class, because ten thousand of them should have one shape. */
+export class TaskUnit implements UnitBase {
+  readonly kind = "task";
+  readonly index: readonly number[];
+  waits = 1;
+  mustSkip = false;
+  status: UnitBase["status"] = "waiting";
+  waiters: Unit[] = NO_UNITS;
+  readonly step: StepPlan;
+  /** The opening that made it, where the step iterates itself. */
+  readonly level: LevelUnit | undefined;
+  phase: TaskPhase = "waiting";
+  /** What is known once the inputs are. */
+  identity: TaskIdentity | undefined = undefined;
+  fact: Fact | undefined = undefined;
+  /** Number of the next (or the running) attempt. */
+  attempt = 0;
+  failures = 0;
+  losses = 0;
+  /** After a loss: a process of its own. */
+  isAlone = false;
+  /** The step has failed for good: its catch handler is called with this. */
+  catching: ErrorRecord | undefined = undefined;
+
+  constructor(step: StepPlan, index: readonly number[], level: LevelUnit | undefined) {
+    this.step = step;
+    this.index = index;
+    this.level = level;
+  }
+}
+
+export type TaskPhase =
+  | "waiting"
+  | "looking-up"
+  | "ready"
+  | "running"
+  | "backing-off"
+  | "succeeded"
+  | "failed"
+  | "cancelled";
+
+export interface TaskIdentity {
+  readonly inputs: TaskInputs;
+  readonly inputIds: Readonly<Record<string, string>>;
+  readonly seed: string;
+  readonly memoKey: MemoKey;
+}
+
+/** One opening of a foreach: at `index` (of the levels around it) the step gets `count` tasks. */
+export interface LevelUnit extends UnitBase {
+  readonly kind: "level";
+  readonly step: StepPlan;
+  /** One list for each each(), undefined until it is loaded. */
+  lists: (ElementList | undefined)[];
+  count: number;
+}
+
+/** The elements of a list, each a value with its own identity. */
+export interface ElementList {
+  readonly count: number;
+  at(position: number): InputSource;
+}
+
+/** One decision. Arms wait in `deciders` for the choice; readers of its value wait in `waiters` for the chosen value. */
+export interface SwitchUnit extends UnitBase {
+  readonly kind: "switch";
+  readonly plan: SwitchPlan;
+  chosen?: string;
+  deciders: Unit[];
+}
+
+/** One collect() at one index: first waits for the level to open, then for every element's value. */
+export interface ListUnit extends UnitBase {
+  readonly kind: "list";
+  readonly of: ValueRef;
+  readonly level: LevelUnit;
+  isOpen: boolean;
+  source?: InputSource;
+}
+
+/** Units are found by step (or switch) and index. */
+export class UnitTable<T> {
+  readonly #byName = new Map<string, Map<string, T>>();
+
+  get(name: string, index: readonly number[]): T | undefined {
+    return this.#byName.get(name)?.get(keyOf(index));
+  }
+
+  set(name: string, index: readonly number[], unit: T): void {
+    let units = this.#byName.get(name);
+    if (units === undefined) this.#byName.set(name, (units = new Map()));
+    units.set(keyOf(index), unit);
+  }
+}
+
+/** Row-major: the last each() of a step turns fastest. */
+export function elementAt(level: LevelUnit, position: number, eachPosition: number): InputSource {
+  let rest = position;
+  for (let i = level.lists.length - 1; i > eachPosition; i--)
+    rest = Math.floor(rest / (level.lists[i]?.count ?? 1));
+  const list = level.lists[eachPosition] as ElementList;
+  return list.at(rest % list.count);
+}
+
+function keyOf(index: readonly number[]): string {
+  return index.length === 1 ? String(index[0]) : index.join(",");
+}

@@ -1,0 +1,167 @@
+/**
+ * Which ready tasks go to a worker next, and how many together. The step with the longest way to the end of the flow goes
+ * first, then the one declared first; a step too big for what is free is passed over, but not for ever. No I/O, no clock.
+ */
+import type { StepCode } from "../../code/flow-package.ts";
+import type { StepOptions } from "../../model/step-options.ts";
+import { defined } from "../../std/assert.ts";
+import {
+  demandOf,
+  fits,
+  needsOwnProcess,
+  needsProcessPerAttempt,
+  plus,
+  type Capacity,
+  type Demand,
+} from "./admission.ts";
+import { batchSize, DURATION_UNKNOWN, learnDuration, type DurationEstimate } from "./batch-size.ts";
+import { ReadyQueue } from "./ready-queue.ts";
+
+/** What the scheduler has to know of a step. */
+export interface SchedulableStep {
+  readonly name: string;
+  readonly position: number;
+  readonly height: number;
+  readonly code: StepCode;
+  readonly declaration: { readonly options: StepOptions };
+}
+
+export interface Schedulable {
+  /** Its shared host died: a process of its own. */
+  readonly isAlone: boolean;
+  readonly step: { readonly name: string };
+}
+
+export interface PlannedBatch<T> {
+  readonly step: string;
+  readonly tasks: readonly T[];
+  readonly isExclusive: boolean;
+  readonly demand: Demand;
+}
+
+export interface SchedulerLimits {
+  readonly totals: Capacity;
+  /** Batches at once in shared hosts. */
+  readonly slots: number;
+  /** Batches at once in all. */
+  readonly workersMax: number;
+}
+
+/** A step that was passed over this often gets what becomes free, and others wait. */
+export const PASSED_OVER_MAX = 32;
+
+interface Lane<T> {
+  readonly step: SchedulableStep;
+  readonly queue: ReadyQueue<T>;
+  readonly demand: Demand;
+  running: number;
+  passedOver: number;
+  estimate: DurationEstimate;
+}
+
+export class BatchScheduler<T extends Schedulable> {
+  readonly #limits: SchedulerLimits;
+  readonly #lanes: readonly Lane<T>[];
+  readonly #byStep: ReadonlyMap<string, Lane<T>>;
+  #used: Capacity = { cores: 0, memBytes: 0, gpus: 0 };
+  #sharedRunning = 0;
+  #running = 0;
+  #ready = 0;
+
+  constructor(steps: Iterable<SchedulableStep>, limits: SchedulerLimits) {
+    this.#limits = limits;
+    this.#lanes = [...steps]
+      .sort((a, b) => b.height - a.height || a.position - b.position)
+      .map((step) => ({
+        step,
+        queue: new ReadyQueue<T>(),
+        demand: demandOf(step.declaration.options.resources, limits.totals),
+        running: 0,
+        passedOver: 0,
+        estimate: DURATION_UNKNOWN,
+      }));
+    this.#byStep = new Map(this.#lanes.map((lane) => [lane.step.name, lane]));
+  }
+
+  get runningCount(): number {
+    return this.#running;
+  }
+
+  enqueue(task: T, isFront: boolean): void {
+    const { queue } = this.#lane(task.step.name);
+    if (isFront) queue.pushFront(task);
+    else queue.push(task);
+    this.#ready++;
+  }
+
+  clear(): void {
+    for (const lane of this.#lanes) lane.queue.clear();
+    this.#ready = 0;
+  }
+
+  /** The next batch to start now, or undefined until something ends or becomes ready. */
+  next(): PlannedBatch<T> | undefined {
+    if (this.#ready === 0 || this.#running >= this.#limits.workersMax) return undefined;
+    for (const lane of this.#lanes) {
+      const first = lane.queue.peek();
+      if (
+        first === undefined ||
+        lane.running >= (lane.step.declaration.options.concurrency ?? Infinity)
+      )
+        continue;
+      const { options } = lane.step.declaration;
+      const isExclusive = first.isAlone || needsOwnProcess(options, lane.step.code);
+      if (
+        (isExclusive || this.#sharedRunning < this.#limits.slots) &&
+        fits(lane.demand, this.#used, this.#limits.totals)
+      ) {
+        return this.#start(lane, first, isExclusive);
+      }
+      lane.passedOver++;
+      if (lane.passedOver > PASSED_OVER_MAX) return undefined;
+    }
+    return undefined;
+  }
+
+  ended(batch: PlannedBatch<T>): void {
+    const lane = this.#lane(batch.step);
+    lane.running--;
+    this.#running--;
+    if (!batch.isExclusive) this.#sharedRunning--;
+    this.#used = plus(this.#used, batch.demand, -1);
+  }
+
+  learn(step: string, wallMs: number): void {
+    const lane = this.#lane(step);
+    lane.estimate = learnDuration(lane.estimate, wallMs);
+  }
+
+  #start(lane: Lane<T>, first: T, isExclusive: boolean): PlannedBatch<T> {
+    lane.passedOver = 0;
+    const isSingle = first.isAlone || needsProcessPerAttempt(lane.step.declaration.options);
+    const slots = Math.min(
+      this.#limits.workersMax,
+      isExclusive ? Infinity : this.#limits.slots,
+      lane.step.declaration.options.concurrency ?? Infinity,
+    );
+    const size = isSingle
+      ? 1
+      : batchSize({ ready: lane.queue.length, slots, estimate: lane.estimate });
+    let tasks = lane.queue.take(size);
+    const stray = isSingle ? -1 : tasks.findIndex((task) => task.isAlone);
+    if (stray > 0) {
+      for (const task of tasks.slice(stray).reverse()) lane.queue.pushFront(task);
+      tasks = tasks.slice(0, stray);
+    }
+    this.#ready -= tasks.length;
+    lane.running++;
+    this.#running++;
+    if (!isExclusive) this.#sharedRunning++;
+    this.#used = plus(this.#used, lane.demand, 1);
+    return { step: lane.step.name, tasks, isExclusive, demand: lane.demand };
+  }
+
+  #lane(step: string): Lane<T> {
+    return defined(this.#byStep.get(step), `step ${step}`);
+  }
+}

@@ -1,0 +1,129 @@
+/** A store in a few maps, for tests of what uses one. Its `durable` part outlives it, as a disk outlives a process. */
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cidOf } from "../../src/artifact/cid.ts";
+import { MfError } from "../../src/model/errors.ts";
+import type { Fact } from "../../src/model/fact.ts";
+import { runText, type Cid, type MemoKey, type RunRef } from "../../src/model/ids.ts";
+import type { JournalEntry, RunSummary } from "../../src/model/journal.ts";
+import type { CommitBatch, ContentLocation, Store } from "../../src/store/ports.ts";
+
+/** One directory for all stores of a test process: engines make their log directories there. */
+const HOME = join(tmpdir(), `mf-fake-store-${process.pid}`);
+process.on("exit", () => rmSync(HOME, { recursive: true, force: true }));
+
+export class Durable {
+  readonly facts = new Map<MemoKey, Fact>();
+  readonly contents = new Map<Cid, Uint8Array>();
+  readonly journals = new Map<string, JournalEntry[]>();
+  readonly runs = new Map<string, RunSummary>();
+}
+
+export interface FakeStoreOptions {
+  /** From this commit on nothing is answered any more: the process was killed. */
+  readonly commitsUntilKill?: number;
+  /** From this commit on the disk is full. */
+  readonly commitsUntilFull?: number;
+  readonly home?: string;
+}
+
+export class FakeStore implements Store {
+  readonly home: string;
+  readonly scratchDir = HOME;
+  readonly durable: Durable;
+  readonly #options: FakeStoreOptions;
+  commitCount = 0;
+  locateCount = 0;
+
+  constructor(durable = new Durable(), options: FakeStoreOptions = {}) {
+    this.durable = durable;
+    this.#options = options;
+    this.home = options.home ?? HOME;
+  }
+
+  async commit(batch: CommitBatch): Promise<void> {
+    await Promise.resolve();
+    this.commitCount++;
+    if (this.commitCount > (this.#options.commitsUntilKill ?? Infinity))
+      await new Promise(() => undefined);
+    if (this.commitCount > (this.#options.commitsUntilFull ?? Infinity))
+      throw new MfError("STORE_FULL", { home: this.home });
+    for (const fact of batch.facts ?? []) this.durable.facts.set(fact.memoKey, fact);
+    for (const { id, data } of batch.inline ?? []) this.durable.contents.set(id, data);
+    if (batch.journal !== undefined) {
+      const key = runText(batch.journal.run);
+      const journal = this.durable.journals.get(key) ?? [];
+      journal.push(...batch.journal.entries);
+      this.durable.journals.set(key, journal);
+    }
+    if (batch.summary !== undefined)
+      this.durable.runs.set(runText(batch.summary.run), batch.summary);
+  }
+
+  async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
+    return keys.map((key) => this.durable.facts.get(key));
+  }
+
+  async *facts(): AsyncIterable<Fact> {
+    yield* [...this.durable.facts.values()].sort((a, b) => (a.memoKey < b.memoKey ? -1 : 1));
+  }
+
+  async putBytes(
+    data: Uint8Array,
+    codec: "raw" | "messagepack",
+  ): Promise<{ id: Cid; bytes: number }> {
+    const id = cidOf(codec, data);
+    this.durable.contents.set(id, data);
+    return { id, bytes: data.length };
+  }
+
+  async putFile(path: string): Promise<{ id: Cid; bytes: number }> {
+    throw new MfError("CONTENT_MISSING", { id: path });
+  }
+
+  async has(ids: readonly Cid[]): Promise<boolean[]> {
+    return ids.map((id) => this.durable.contents.has(id));
+  }
+
+  async locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
+    this.locateCount++;
+    return ids.map((id) => {
+      const inline = this.durable.contents.get(id);
+      return inline === undefined ? undefined : { inline };
+    });
+  }
+
+  async read(id: Cid): Promise<Uint8Array> {
+    const data = this.durable.contents.get(id);
+    if (data === undefined) throw new MfError("CONTENT_MISSING", { id });
+    return data;
+  }
+
+  async *stream(id: Cid): AsyncIterable<Uint8Array> {
+    yield await this.read(id);
+  }
+
+  async runs(flow?: string): Promise<RunSummary[]> {
+    const runs = [...this.durable.runs.values()].filter(
+      (summary) => flow === undefined || summary.run.flow === flow,
+    );
+    return runs.sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  async getRun(run: RunRef): Promise<RunSummary | undefined> {
+    return this.durable.runs.get(runText(run));
+  }
+
+  async *journal(run: RunRef): AsyncIterable<JournalEntry> {
+    yield* this.durable.journals.get(runText(run)) ?? [];
+  }
+
+  async stats(): Promise<{ bytes: number; freeBytes: number; segments: number }> {
+    return { bytes: 0, freeBytes: 1e12, segments: 0 };
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+}
