@@ -1,0 +1,108 @@
+/**
+ * flow(): a named set of steps wired by handles. Evaluating a flow file builds a graph and runs no step; the graph is asked for
+ * through the definition behind FLOW.
+ */
+import { buildGraph } from "../graph/build-graph.ts";
+import type { ArmRef, FlowGraph } from "../graph/flow-graph.ts";
+import { MfError } from "../model/errors.ts";
+import { FLOW } from "./flow-definition.ts";
+import type { FlowDefinition, GraphOptions } from "./flow-definition.ts";
+import { FlowRecorder } from "./flow-recorder.ts";
+import type { Handle, Ref } from "./handle.ts";
+import { makePointer } from "./pointer.ts";
+import type { Scope } from "./scope.ts";
+import type { SchemaOutput, StandardSchema } from "./standard-schema.ts";
+import { isRecord } from "./step-settings.ts";
+
+/** Parameters by name: kinds of `p`, or any Standard Schema. */
+export type ParamShape = Readonly<Record<string, StandardSchema>>;
+/** What the steps get for them. */
+export type ParamValues<P extends ParamShape> = { readonly [K in keyof P]: SchemaOutput<P[K]> };
+
+export interface Flow<P extends ParamShape> extends Scope<""> {
+  readonly name: string;
+  /** A handle of all parameters, and of each by name. A step's identity holds those it reads. */
+  readonly params: Handle<ParamValues<P>>;
+  /** A constant as an input, for values of the flow file that are not part of a step's code. */
+  value<const T>(value: T): Ref<T>;
+  readonly [FLOW]: FlowDefinition;
+}
+
+export interface FlowSettings {
+  /** One line about the flow, for lists and diagrams. */
+  readonly doc?: string;
+}
+
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- the object without parameters
+type NoParams = Readonly<Record<never, never>>;
+
+/**
+ * Declares a flow. Export it as the default of its file.
+ * @example const hello = flow('hello', { name: p.string('world') }); export default hello;
+ */
+export function flow<P extends ParamShape = NoParams>(
+  name: string,
+  params?: P,
+  settings: FlowSettings = {},
+): Flow<P> {
+  const recorder = new FlowRecorder();
+  for (const [key, schema] of Object.entries(params ?? {})) recorder.param(key, schema);
+  const definition: FlowDefinition = {
+    name,
+    graph: (options) => graphOf(recorder, { name, ...settings }, options),
+    functions: recorder.functions,
+    schemas: recorder.schemas,
+    outSchemas: recorder.outSchemas,
+  };
+  const made = {
+    ...makeScope(recorder, undefined),
+    name,
+    params: makePointer({ ref: { k: "param", name: "*" }, owner: recorder }),
+    value: (value: unknown) => makePointer({ ref: { k: "const", value }, owner: recorder }),
+    [FLOW]: definition,
+  };
+  // The recorder is untyped on purpose: the compiler has checked the calls, and plain JavaScript is checked by buildGraph.
+  return made as unknown as Flow<P>;
+}
+
+function makeScope(recorder: FlowRecorder, within: ArmRef | undefined): object {
+  return {
+    step(name: string, inputs: unknown, ...rest: readonly unknown[]): unknown {
+      const [settings, fn] = rest.length < 2 ? [undefined, rest[0]] : rest;
+      return recorder.step({ kind: "step", name, inputs, settings, within }, fn);
+    },
+    python(name: string, inputs: unknown, settings: unknown): unknown {
+      return recorder.python({ kind: "python", name, inputs, settings, within });
+    },
+    switch(name: string, on: unknown, arms: unknown): unknown {
+      const declared = new Map<string, () => unknown>();
+      if (!isRecord(arms)) recorder.reportArms(name, arms);
+      for (const [key, arm] of Object.entries(isRecord(arms) ? arms : {})) {
+        const scope = makeScope(recorder, { switch: name, case: key });
+        declared.set(key, () =>
+          typeof arm === "function" ? (arm as (scope: object) => unknown)(scope) : arm,
+        );
+      }
+      return recorder.switch({ name, on, within }, declared);
+    },
+  };
+}
+
+function graphOf(
+  recorder: FlowRecorder,
+  about: { readonly name: string; readonly doc?: string },
+  options: GraphOptions,
+): FlowGraph {
+  const { problems, ...declared } = recorder.declared(options.encode);
+  const built = buildGraph({ ...about, ...declared });
+  const all = [...problems, ...built.problems];
+  if (all.length > 0) {
+    throw new MfError("GRAPH_INVALID", {
+      flow: about.name,
+      file: "FLOW.ts",
+      count: all.length,
+      problems: all,
+    });
+  }
+  return built.graph;
+}
