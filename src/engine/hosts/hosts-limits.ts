@@ -1,0 +1,12 @@
+/** Limits of step hosts, each with its unit and reason. */
+
+/** One frame between engine and host: a batch with its inline inputs, or its inline outputs. */
+export const FRAME_BYTES_MAX = 512 * 1024 * 1024;
+/** From ctx.signal's abort to the kill: time to close files. */
+export const STOP_GRACE_MS = 2_000;
+/** How often a host looks at deadlines and, every fifth time, at its resident memory. */
+export const WATCH_INTERVAL_MS = 20;
+/** Content kept for all threads of a process. */
+export const CONTENT_CACHE_BYTES_MAX = 512 * 1024 * 1024;
+/** An attempt that declares no memory may use the smaller of this and a quarter of the machine. */
+export const ATTEMPT_BYTES_DEFAULT_MAX = 2 * 1024 ** 3;

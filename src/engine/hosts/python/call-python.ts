@@ -1,0 +1,163 @@
+/** Calls a Python step: one interpreter for a batch, kept by its thread, spoken to over pipes 3 and 4; prints go to the log. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, normalize, sep } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { PythonCode } from "../../../code/flow-package.ts";
+import { fromErrorRecord, MfError } from "../../../model/errors.ts";
+import { assert } from "../../../std/assert.ts";
+import type { PythonCall } from "../../../task/execute-batch.ts";
+import { pythonCandidates } from "./python-environment.ts";
+import { fromPython, toPython } from "./python-values.ts";
+import { tmpdir } from "node:os";
+
+export interface PythonRequest {
+  readonly code: PythonCode;
+  readonly inputs: unknown;
+  readonly call: PythonCall;
+  started(pid: number): void;
+}
+
+interface Answer {
+  readonly ok?: unknown;
+  readonly error?: {
+    readonly name: string;
+    readonly message: string;
+    readonly stack: string;
+    readonly exit?: number;
+  };
+  readonly buffers: readonly number[];
+}
+
+let child: ChildProcess | undefined;
+let logSink: PythonCall["log"] | undefined;
+
+export async function callPython(request: PythonRequest): Promise<unknown> {
+  const { call } = request;
+  const buffers: Uint8Array[] = [];
+  const inputs = await toPython(request.inputs, buffers);
+  const python = child ?? (await start(request));
+  logSink = call.log;
+  const stop = (): void => void python.kill("SIGINT");
+  call.context.signal.addEventListener("abort", stop, { once: true });
+  try {
+    const head = {
+      dir: sourcesDir(request),
+      entry: request.code.entry,
+      fn: request.code.fn,
+      id: request.code.codeId,
+      inputs,
+    };
+    send(python, { ...head, buffers: buffers.map((item) => item.byteLength) }, buffers);
+    const { answer, bodies } = await receive(python);
+    if (answer.error !== undefined) throw pythonError(answer.error, call.step);
+    return await fromPython(answer.ok, bodies, (path) => call.context.file(path));
+  } finally {
+    call.context.signal.removeEventListener("abort", stop);
+  }
+}
+
+/** Removed with the process's host: it is under the attempt's directory. */
+function sourcesDir({ code, call }: PythonRequest): string {
+  const dir = mkdtempSync(join(call.context.tempDir(), "sources-"));
+  for (const [name, text] of Object.entries(code.files)) {
+    const path = normalize(join(dir, name));
+    // The entry may stand above its directory (`../shared/x.py`); such files are laid beside it.
+    assert(path.startsWith(dir + sep), "a Python source inside its directory");
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return dir;
+}
+
+async function start({ call, started }: PythonRequest): Promise<ChildProcess> {
+  const tried = pythonCandidates();
+  for (const python of tried) {
+    const made = spawn(python, ["-u", scriptPath(), String(process.pid)], {
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+      env: { ...process.env, ...call.env, PYTHONDONTWRITEBYTECODE: "1" },
+      cwd: tmpdir(),
+    });
+    const isUp = await new Promise<boolean>((resolve) => {
+      made.once("spawn", () => resolve(true));
+      made.once("error", () => resolve(false));
+    });
+    if (!isUp) continue;
+    made.stdout?.on("data", (text: Buffer) => logSink?.write("out", text));
+    made.stderr?.on("data", (text: Buffer) => logSink?.write("err", text));
+    made.once("exit", () => {
+      child = undefined;
+    });
+    child = made;
+    if (made.pid !== undefined) started(made.pid);
+    return made;
+  }
+  throw new MfError("PYTHON_MISSING", { tried: tried.join(", ") });
+}
+
+/** tsc copies no .py: it stands in src of the package, which dist/src/engine/hosts/python/ is six levels below. */
+function scriptPath(): string {
+  const beside = fileURLToPath(new URL("mfpy.py", import.meta.url));
+  if (existsSync(beside)) return beside;
+  return fileURLToPath(new URL("../../../../../src/engine/hosts/python/mfpy.py", import.meta.url));
+}
+
+function send(python: ChildProcess, head: unknown, buffers: readonly Uint8Array[]): void {
+  const body = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(body.length);
+  const pipe = python.stdio[3] as Writable;
+  pipe.on("error", () => undefined);
+  for (const part of [length, body, ...buffers]) pipe.write(part);
+}
+
+function receive(python: ChildProcess): Promise<{ answer: Answer; bodies: Uint8Array[] }> {
+  const pipe = python.stdio[4] as Readable;
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let held = 0;
+    let needed = 4;
+    const take = (piece: Buffer): void => {
+      pieces.push(piece);
+      held += piece.length;
+      if (held < needed) return;
+      const all = Buffer.concat(pieces.splice(0));
+      pieces.push(all);
+      const headEnd = 4 + all.readUInt32LE();
+      needed = headEnd;
+      if (held < needed) return;
+      const answer = JSON.parse(all.toString("utf8", 4, headEnd)) as Answer;
+      needed = headEnd + answer.buffers.reduce((sum, bytes) => sum + bytes, 0);
+      if (held < needed) return;
+      let at = headEnd;
+      const bodies = answer.buffers.map((bytes) => all.subarray(at, (at += bytes)));
+      release();
+      resolve({ answer, bodies });
+    };
+    const died = (code: number | null, signal: string | null): void => {
+      release();
+      reject(
+        signal === null
+          ? new MfError("STEP_EXITED", { code: code ?? -1 })
+          : new MfError("STEP_CRASHED", { signal }),
+      );
+    };
+    const release = (): void => {
+      pipe.off("data", take);
+      python.off("exit", died);
+    };
+    pipe.on("data", take);
+    python.once("exit", died);
+  });
+}
+
+function pythonError(error: NonNullable<Answer["error"]>, step: string): Error {
+  const { name, message, stack, exit } = error;
+  if (exit !== undefined) return new MfError("STEP_EXITED", { code: exit });
+  return fromErrorRecord({
+    code: "STEP_THREW",
+    details: { step, name, message: `${name}: ${message}` },
+    stack,
+  });
+}
