@@ -3,7 +3,7 @@
  * store; `openReadSide` is what the reading commands need, from the store or from the process that holds it.
  */
 import { availableParallelism } from "node:os";
-import { closeInterruptedRuns } from "../src/client/close-interrupted-runs.ts";
+import { closeInterruptedRuns } from "../src/client/runs.ts";
 import { connectControl } from "../src/client/control/control-client.ts";
 import { startControlServer } from "../src/client/control/control-server.ts";
 import { localReadSide } from "../src/client/control/local-read-side.ts";
@@ -13,7 +13,7 @@ import { createHostPool } from "../src/engine/hosts/host-pool.ts";
 import type { Engine } from "../src/engine/run-api.ts";
 import { delay } from "../src/env/clock.ts";
 import { isMfError, type MfError } from "../src/model/errors.ts";
-import { openStore } from "../src/store/level/open-store.ts";
+import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
 import type { CommandContext } from "./command-context.ts";
 
@@ -44,7 +44,7 @@ export async function openRunSide(
     return other !== undefined;
   });
   try {
-    await closeInterruptedRuns(store, isThisProcess, context.clock);
+    await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
     const { clock, random, logger, home } = context;
     const hosts = createHostPool({
       clock,
@@ -80,7 +80,7 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
   };
   try {
     const store = await openWhenFree(context, asked);
-    await closeInterruptedRuns(store, isThisProcess, context.clock);
+    await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
     return { readSide: localReadSide(store), close: () => store.close() };
   } catch (error) {
     if (remote !== undefined) return remote;

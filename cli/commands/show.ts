@@ -55,7 +55,7 @@ function fromRun(context: CommandContext, run: string): Promise<Shown> {
     const status = await readSide.status(run);
     const states = Object.fromEntries(
       status.steps.map((step) => [step.name, { state: step.state, count: step.tasks.total }]),
-    ) as NonNullable<DrawOptions["states"]>;
+    ) as unknown as NonNullable<DrawOptions["states"]>;
     return { flowPackage, states };
   });
 }

@@ -5,6 +5,7 @@
 import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import type { Cid } from "../../model/ids.ts";
 import type { Logger } from "../../env/logger.ts";
 import { MfError, toErrorRecord } from "../../model/errors.ts";
 import { controlPath } from "./control-path.ts";
@@ -141,7 +142,7 @@ function callMethod(
   const [first] = params;
   if (method === "locate") {
     if (!Array.isArray(first) || !first.every((id) => typeof id === "string")) throw badParameter();
-    return readSide.locate(first);
+    return readSide.locate(first as Cid[]);
   }
   if (method === "runs" || method === "versions") {
     if (first !== undefined && first !== null && typeof first !== "string") throw badParameter();

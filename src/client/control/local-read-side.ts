@@ -1,5 +1,6 @@
 /** ReadSide over a store that this process holds: the reading functions of src/client under one interface. */
 import { MfError } from "../../model/errors.ts";
+import { runText, taskText } from "../../model/ids.ts";
 import type { Store } from "../../store/ports.ts";
 import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
 import { listRuns, resolveRun, runStatus } from "../runs.ts";
@@ -44,7 +45,7 @@ function toData(pathspec: string, resolved: Resolved): ResolvedPathspec {
         kind: "artifacts",
         artifacts: resolved.tasks.flatMap((task) =>
           Object.entries(task.fact.outputs).map(([name, ref]) => ({
-            pathspec: `${task.pathspec}/${name}`, name, index: task.index, ref, path: [],
+            pathspec: `${runText(resolved.run.run)}/${taskText(task)}/${name}`, name, index: task.index, ref, path: [],
           })),
         ),
       };

@@ -1,0 +1,118 @@
+/**
+ * `mf logs`: what steps printed, merged by time. Logs are plain files that workers append to, so only the run's name needs the store.
+ * JSON: one object a line: {"at","step","index","attempt","stream","text"}.
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { logDirectoryOf } from "../../src/engine/run/log-file.ts";
+import { delay } from "../../src/env/clock.ts";
+import { MfError } from "../../src/model/errors.ts";
+import { taskText } from "../../src/model/ids.ts";
+import type { RunSummary } from "../../src/model/journal.ts";
+import { readLog, type LogLine } from "../../src/task/read-log.ts";
+import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
+import { withReadSide } from "../compose.ts";
+import { createPaint } from "../output/paint.ts";
+
+export interface LogsOptions extends CommonOptions {
+  readonly follow?: boolean;
+  readonly stderr?: boolean;
+  readonly tail?: number;
+  readonly since?: number;
+}
+
+interface Target {
+  readonly run: string;
+  readonly step?: string;
+  readonly index?: readonly number[];
+}
+
+interface StepLine extends LogLine {
+  readonly step: string;
+}
+
+const FOLLOW_INTERVAL_MS = 250;
+
+export async function logsCommand(context: CommandContext, pathspec: string, options: LogsOptions): Promise<number> {
+  const target = parseTarget(pathspec);
+  const { summary, steps } = await findRun(context, target.run);
+  if (target.step !== undefined && !steps.includes(target.step)) {
+    throw new MfError("PATHSPEC_NOT_FOUND", { pathspec, reason: `the run has no step "${target.step}"`, hint: `Its steps: ${steps.join(", ")}.` });
+  }
+  const directory = logDirectoryOf(context.home, summary.run);
+  const offsets = new Map<string, number>();
+  const since = options.since === undefined ? 0 : context.clock.now() - options.since;
+  const next = async (): Promise<StepLine[]> => {
+    const lines = await readNew(directory, { target, offsets, ...(options.stderr === true ? { stream: "err" as const } : {}) });
+    return lines.filter((line) => line.t >= since);
+  };
+  const first = await next();
+  writeLines(context, options.tail === undefined ? first : first.slice(Math.max(0, first.length - options.tail)), options);
+  let { state } = summary;
+  while (options.follow === true && (state === "running" || state === "waiting")) {
+    await delay(context.clock, FOLLOW_INTERVAL_MS);
+    // The state first: what was printed before the run ended is then read below.
+    state = (await withReadSide(context, (readSide) => readSide.run(target.run))).state;
+    writeLines(context, await next(), options);
+  }
+  return 0;
+}
+
+function findRun(context: CommandContext, run: string): Promise<{ summary: RunSummary; steps: string[] }> {
+  return withReadSide(context, async (readSide) => {
+    const summary = await readSide.run(run);
+    const { steps } = await readSide.status(run);
+    return { summary, steps: steps.map((step) => step.name) };
+  });
+}
+
+/** flow/run[/step[index]] */
+function parseTarget(text: string): Target {
+  const match = /^([^/]+\/[^/]+)(?:\/([^/[\]]+)(?:\[(\d+(?:,\d+)*)\])?)?$/.exec(text);
+  const [, run, step, index] = match ?? [];
+  if (run === undefined) throw new MfError("PATHSPEC_INVALID", { text, reason: "logs belong to a run, a step or a task: flow/run[/step[i]]" });
+  return {
+    run,
+    ...(step === undefined ? {} : { step }),
+    ...(index === undefined ? {} : { index: index.split(",").map(Number) }),
+  };
+}
+
+interface ReadOptions {
+  readonly target: Target;
+  /** Where each step's file was read to. */
+  readonly offsets: Map<string, number>;
+  readonly stream?: "err";
+}
+
+async function readNew(directory: string, options: ReadOptions): Promise<StepLine[]> {
+  const { target, offsets } = options;
+  const names = await readdir(directory).catch(() => [] as string[]);
+  const lines: StepLine[] = [];
+  for (const name of names.filter((entry) => entry.endsWith(".ndjson"))) {
+    const step = decodeURIComponent(name.slice(0, -".ndjson".length));
+    if (target.step !== undefined && step !== target.step) continue;
+    for await (const line of readLog(join(directory, name), {
+      from: offsets.get(name) ?? 0,
+      ...(target.index === undefined ? {} : { index: target.index }),
+      ...(options.stream === undefined ? {} : { stream: options.stream }),
+    })) {
+      offsets.set(name, line.next);
+      lines.push({ ...line, step });
+    }
+  }
+  return lines.sort((a, b) => a.t - b.t);
+}
+
+function writeLines(context: CommandContext, lines: readonly StepLine[], options: LogsOptions): void {
+  const paint = createPaint(context.terminal.colourOut);
+  for (const line of lines) {
+    const index = line.i === "" ? [] : line.i.split(",").map(Number);
+    if (options.json === true) {
+      writeJson(context, { at: line.t, step: line.step, index, attempt: line.a, stream: line.s, text: line.m });
+    } else {
+      const name = paint.dim(taskText({ step: line.step, index }));
+      context.terminal.out(`${name}  ${line.s === "err" ? paint.yellow(line.m) : line.m}\n`);
+    }
+  }
+}
