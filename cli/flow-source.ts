@@ -28,7 +28,10 @@ export async function loadFlowSource(
     loadFlow(path, { params, validateParams, cacheDir }),
     options.checkTypes ? checkTypes(path, { cacheDir }) : Promise.resolve([]),
   ]);
-  const isParamError = loaded.status === "rejected" && isMfError(loaded.reason) && loaded.reason.code.startsWith("PARAM_");
+  const isParamError =
+    loaded.status === "rejected" &&
+    isMfError(loaded.reason) &&
+    loaded.reason.code.startsWith("PARAM_");
   if (!isParamError && problems.status === "fulfilled" && problems.value.length > 0) {
     const count = problems.value.length;
     throw new MfError("FLOW_TYPES_INVALID", { file, count, problems: problems.value });
@@ -43,10 +46,15 @@ export async function readParams(
   given: readonly string[],
   paramsFile: string | undefined,
 ): Promise<Record<string, string>> {
-  const params = paramsFile === undefined ? new Map<string, string>() : await readParamsFile(paramsFile);
+  const params =
+    paramsFile === undefined ? new Map<string, string>() : await readParamsFile(paramsFile);
   for (const text of given) {
     const at = text.indexOf("=");
-    if (at <= 0) throw new MfError("USAGE", { message: `-p takes name=value, not "${text}".`, command: "run" });
+    if (at <= 0)
+      throw new MfError("USAGE", {
+        message: `-p takes name=value, not "${text}".`,
+        command: "run",
+      });
     params.set(text.slice(0, at), text.slice(at + 1));
   }
   return Object.fromEntries(params);
@@ -64,9 +72,11 @@ async function readParamsFile(file: string): Promise<Map<string, string>> {
   } catch (error) {
     throw wrong(error instanceof Error ? error.message : "not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("not a JSON object");
-  const entries = Object.entries(value).map(
-    ([name, entry]): [string, string] => [name, typeof entry === "string" ? entry : JSON.stringify(entry)],
-  );
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong("not a JSON object");
+  const entries = Object.entries(value).map(([name, entry]): [string, string] => [
+    name,
+    typeof entry === "string" ? entry : JSON.stringify(entry),
+  ]);
   return new Map(entries);
 }

@@ -21,7 +21,8 @@ export async function encodeParams(
 ): Promise<Record<string, ParamValue>> {
   const encoded: [string, ParamValue][] = [];
   for (const [param, loaded] of Object.entries(params)) {
-    const value = loaded.kind === "file" ? await storeFile(store, { flow, param }, loaded) : loaded.value;
+    const value =
+      loaded.kind === "file" ? await storeFile(store, { flow, param }, loaded) : loaded.value;
     const { data } = encodeValue(value, { step: "params", name: param });
     encoded.push([param, { id: cidOf("messagepack", data), data, text: loaded.text }]);
   }
@@ -40,7 +41,8 @@ async function storeFile(
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code !== "ENOENT" && code !== "EISDIR" && code !== "EACCES") throw error;
-    const reason = code === "ENOENT" ? "there is no such file" : `the file cannot be read (${code})`;
+    const reason =
+      code === "ENOENT" ? "there is no such file" : `the file cannot be read (${code})`;
     throw new MfError("PARAM_INVALID", { ...place, reason, value: loaded.value });
   }
 }

@@ -8,7 +8,10 @@ import { packageVersion } from "./package-root.ts";
 type Action = (context: CommandContext) => Promise<number>;
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
-export async function runProgram(argv: readonly string[], context: CommandContext): Promise<number> {
+export async function runProgram(
+  argv: readonly string[],
+  context: CommandContext,
+): Promise<number> {
   let chosen: Action | undefined;
   const program = createProgram((action) => {
     chosen = action;
@@ -44,7 +47,18 @@ function usageError(error: CommanderError, argv: readonly string[]): MfError {
 }
 
 export const COMMAND_NAMES: readonly string[] = [
-  "run", "check", "show", "ls", "status", "logs", "ls-versions", "get", "init", "completion", "doctor", "version",
+  "run",
+  "check",
+  "show",
+  "ls",
+  "status",
+  "logs",
+  "ls-versions",
+  "get",
+  "init",
+  "completion",
+  "doctor",
+  "version",
 ];
 
 export function createProgram(choose: (action: Action) => void): Command {
@@ -54,7 +68,10 @@ export function createProgram(choose: (action: Action) => void): Command {
     .version(packageVersion(), "-V, --version")
     .exitOverride()
     .showHelpAfterError(false)
-    .addHelpText("after", "\nMF_HOME=DIR keeps runs and artifacts in DIR (default: the platform's data directory).");
+    .addHelpText(
+      "after",
+      "\nMF_HOME=DIR keeps runs and artifacts in DIR (default: the platform's data directory).",
+    );
   addFlowCommands(program, choose);
   addReadCommands(program, choose);
   addOtherCommands(program, choose);
@@ -82,23 +99,33 @@ function addFlowCommands(program: Command, choose: (action: Action) => void): vo
     .option("--max-workers <n>", "attempts at once", positiveInteger)
     .option("-q, --quiet", "no progress; prints the run's id only")
     .action((file, options) =>
-      choose(async (context) => (await import("./commands/run.ts")).runCommand(context, file, options)),
+      choose(async (context) =>
+        (await import("./commands/run.ts")).runCommand(context, file, options),
+      ),
     );
   program
     .command("check")
     .description("type errors, graph errors and captured variables, all at once")
     .argument("<file>", "flow file")
     .action((file, options) =>
-      choose(async (context) => (await import("./commands/check.ts")).checkCommand(context, file, options)),
+      choose(async (context) =>
+        (await import("./commands/check.ts")).checkCommand(context, file, options),
+      ),
     );
   program
     .command("show")
     .description("draw a flow, or a run with the states of its steps")
     .argument("<flow-or-run>", "flow file, or flow/run")
-    .addOption(new Option("--as <form>", "form").choices(["tty", "mermaid", "dot", "svg", "html"]).default("tty"))
+    .addOption(
+      new Option("--as <form>", "form")
+        .choices(["tty", "mermaid", "dot", "svg", "html"])
+        .default("tty"),
+    )
     .option("-o, --output <file>", "write to a file")
     .action((target, options) =>
-      choose(async (context) => (await import("./commands/show.ts")).showCommand(context, target, options)),
+      choose(async (context) =>
+        (await import("./commands/show.ts")).showCommand(context, target, options),
+      ),
     );
 }
 
@@ -109,18 +136,28 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
     .argument("[flow]", "only this flow's")
     .option("-n, --limit <n>", "at most this many", positiveInteger, 50)
     .addOption(
-      new Option("--state <state>", "only in this state").choices(["waiting", "running", "succeeded", "failed", "cancelled"]),
+      new Option("--state <state>", "only in this state").choices([
+        "waiting",
+        "running",
+        "succeeded",
+        "failed",
+        "cancelled",
+      ]),
     )
     .option("-q, --quiet", "ids only")
     .action((flow, options) =>
-      choose(async (context) => (await import("./commands/ls.ts")).lsCommand(context, flow, options)),
+      choose(async (context) =>
+        (await import("./commands/ls.ts")).lsCommand(context, flow, options),
+      ),
     );
   program
     .command("status")
     .description("steps, counts and failures of a run")
     .argument("<run>", "flow/run")
     .action((run, options) =>
-      choose(async (context) => (await import("./commands/status.ts")).statusCommand(context, run, options)),
+      choose(async (context) =>
+        (await import("./commands/status.ts")).statusCommand(context, run, options),
+      ),
     );
   program
     .command("logs")
@@ -131,23 +168,32 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
     .option("--tail <n>", "only the last lines", nonNegativeInteger)
     .option("--since <duration>", "only the last 90s, 10m, 2h, 1d", duration)
     .action((pathspec, options) =>
-      choose(async (context) => (await import("./commands/logs.ts")).logsCommand(context, pathspec, options)),
+      choose(async (context) =>
+        (await import("./commands/logs.ts")).logsCommand(context, pathspec, options),
+      ),
     );
   program
     .command("ls-versions")
     .description("every stored version of artifacts, newest first")
     .argument("[artifact]", "flow[/step[/artifact]]")
     .action((prefix, options) =>
-      choose(async (context) => (await import("./commands/ls-versions.ts")).lsVersionsCommand(context, prefix, options)),
+      choose(async (context) =>
+        (await import("./commands/ls-versions.ts")).lsVersionsCommand(context, prefix, options),
+      ),
     );
   program
     .command("get")
     .description("print or save an artifact, verified by its hash")
     .argument("<pathspec>", "flow/run/step[index]/artifact, or c:ID")
-    .option("-o, --output <file>", "write to a file: bytes and files as they are, other values as JSON")
+    .option(
+      "-o, --output <file>",
+      "write to a file: bytes and files as they are, other values as JSON",
+    )
     .addOption(new Option("--as <form>", "form").choices(["json", "bytes", "npy"]))
     .action((pathspec, options) =>
-      choose(async (context) => (await import("./commands/get.ts")).getCommand(context, pathspec, options)),
+      choose(async (context) =>
+        (await import("./commands/get.ts")).getCommand(context, pathspec, options),
+      ),
     );
 }
 
@@ -156,28 +202,38 @@ function addOtherCommands(program: Command, choose: (action: Action) => void): v
     .command("init")
     .description("write a first flow")
     .argument("[directory]", "where", ".")
-    .addOption(new Option("--template <name>", "template").choices(["hello", "python"]).default("hello"))
+    .addOption(
+      new Option("--template <name>", "template").choices(["hello", "python"]).default("hello"),
+    )
     .action((directory, options) =>
-      choose(async (context) => (await import("./commands/init.ts")).initCommand(context, directory, options)),
+      choose(async (context) =>
+        (await import("./commands/init.ts")).initCommand(context, directory, options),
+      ),
     );
   program
     .command("completion")
-    .description("print a completion script: eval \"$(mf completion bash)\"")
+    .description('print a completion script: eval "$(mf completion bash)"')
     .argument("<shell>", "bash, zsh or fish")
     .action((shell, options) =>
-      choose(async (context) => (await import("./commands/completion.ts")).completionCommand(context, shell, options)),
+      choose(async (context) =>
+        (await import("./commands/completion.ts")).completionCommand(context, shell, options),
+      ),
     );
   program
     .command("doctor")
     .description("check what Meshflow needs: Node.js, Python, store, disk")
     .action((options) =>
-      choose(async (context) => (await import("./commands/doctor.ts")).doctorCommand(context, options)),
+      choose(async (context) =>
+        (await import("./commands/doctor.ts")).doctorCommand(context, options),
+      ),
     );
   program
     .command("version")
     .description("print versions")
     .action((options) =>
-      choose(async (context) => (await import("./commands/version.ts")).versionCommand(context, options)),
+      choose(async (context) =>
+        (await import("./commands/version.ts")).versionCommand(context, options),
+      ),
     );
 }
 
@@ -186,7 +242,8 @@ function collect(value: string, before: readonly string[]): string[] {
 }
 
 function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 1.");
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new InvalidArgumentError("It must be a whole number from 1.");
   return Number(text);
 }
 

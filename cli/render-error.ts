@@ -35,7 +35,8 @@ export function errorText(error: MfError, colour: boolean): string {
   const paint = createPaint(colour);
   const lines = [headline(error.code, error.message, paint)];
   for (const problem of problemsOf(error)) lines.push(...problemLines(problem, paint));
-  if (process.env["MF_DEBUG"] === "1" && error.stack !== undefined) lines.push(paint.dim(error.stack));
+  if (process.env["MF_DEBUG"] === "1" && error.stack !== undefined)
+    lines.push(paint.dim(error.stack));
   if (!/^(\{\w+\}|undefined)?$/.test(error.remedy)) lines.push(`  ${error.remedy}`);
   return `${lines.join("\n")}\n`;
 }
@@ -53,7 +54,8 @@ function problemLines(problem: Problem, paint: Paint): string[] {
   const place = placeOf(problem);
   const code = problem.code === undefined ? "" : ` ${paint.yellow(codeText(problem.code))}`;
   const lines = [`  ${place === "" ? "-" : paint.cyan(place)}${code} ${problem.message ?? ""}`];
-  if (problem.remedy !== undefined && problem.remedy !== "") lines.push(paint.dim(`      ${problem.remedy}`));
+  if (problem.remedy !== undefined && problem.remedy !== "")
+    lines.push(paint.dim(`      ${problem.remedy}`));
   return lines;
 }
 
@@ -85,7 +87,9 @@ export function failureText(run: string, failure: TaskFailure, colour: boolean):
   const error = fromErrorRecord(failure.error);
   const task = taskText({ step: failure.step, index: failure.index });
   const attempts = failure.attempt > 1 ? ` (attempt ${failure.attempt})` : "";
-  const lines = [headline(error.code, `step ${paint.bold(task)}${attempts}: ${error.message}`, paint)];
+  const lines = [
+    headline(error.code, `step ${paint.bold(task)}${attempts}: ${error.message}`, paint),
+  ];
   lines.push(...framesOf(failure.error.stack, error.message).map((line) => paint.dim(line)));
   lines.push(`  ${error.remedy}`, `  Its log: mf logs ${run}/${task}`);
   return `${lines.join("\n")}\n`;
@@ -96,8 +100,10 @@ function framesOf(stack: string | undefined, message: string): string[] {
   if (stack === undefined) return [];
   const lines = stack.split("\n");
   const first = lines.findIndex((line) => /^\s+at /.test(line));
-  const frames = first === -1 ? lines.filter((line) => line.trim() !== message.trim()) : lines.slice(first);
+  const frames =
+    first === -1 ? lines.filter((line) => line.trim() !== message.trim()) : lines.slice(first);
   const shown = frames.slice(0, FRAMES_SHOWN_MAX).map((line) => `    ${line.trim()}`);
-  if (frames.length > FRAMES_SHOWN_MAX) shown.push(`    … ${frames.length - FRAMES_SHOWN_MAX} more`);
+  if (frames.length > FRAMES_SHOWN_MAX)
+    shown.push(`    … ${frames.length - FRAMES_SHOWN_MAX} more`);
   return shown.filter((line) => line.trim() !== "");
 }

@@ -3,10 +3,12 @@ export function toJsonValue(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(toJsonValue);
-  if (Object.prototype.toString.call(value) === "[object Date]") return JSON.parse(JSON.stringify(value));
+  if (Object.prototype.toString.call(value) === "[object Date]")
+    return JSON.parse(JSON.stringify(value));
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (value instanceof ArrayBuffer) return Buffer.from(value).toString("base64");
-  if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array | BigInt64Array, toJsonValue);
+  if (ArrayBuffer.isView(value))
+    return Array.from(value as Float64Array | BigInt64Array, toJsonValue);
   if (value instanceof Set) return Array.from(value, toJsonValue);
   if (value instanceof Map) return mapToJson(value);
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, toJsonValue(entry)]));
@@ -15,5 +17,7 @@ export function toJsonValue(value: unknown): unknown {
 function mapToJson(map: ReadonlyMap<unknown, unknown>): unknown {
   const entries = [...map].map(([key, entry]): [unknown, unknown] => [key, toJsonValue(entry)]);
   const isText = entries.every(([key]) => typeof key === "string");
-  return isText ? Object.fromEntries(entries as [string, unknown][]) : entries.map(([key, entry]) => [toJsonValue(key), entry]);
+  return isText
+    ? Object.fromEntries(entries as [string, unknown][])
+    : entries.map(([key, entry]) => [toJsonValue(key), entry]);
 }

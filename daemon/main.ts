@@ -18,7 +18,12 @@ const [first = "--help"] = process.argv.slice(2);
 if (first === "--help" || first === "-h") process.stdout.write(HELP);
 else if (first === "--version" || first === "-V") process.stdout.write(`${packageVersion()}\n`);
 else {
-  const error = new MfError("NOT_AVAILABLE", { what: `\`mfd ${first}\``, hint: "Use `mf run`: it needs no daemon." });
-  process.stderr.write(process.argv.includes("--json") ? errorJson(error) : errorText(error, false));
+  const error = new MfError("NOT_AVAILABLE", {
+    what: `\`mfd ${first}\``,
+    hint: "Use `mf run`: it needs no daemon.",
+  });
+  process.stderr.write(
+    process.argv.includes("--json") ? errorJson(error) : errorText(error, false),
+  );
   process.exitCode = error.exitCode;
 }

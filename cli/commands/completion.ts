@@ -6,11 +6,18 @@ import { createProgram } from "../program.ts";
 
 const RUN_COMMANDS = "status|logs|get|show";
 
-export async function completionCommand(context: CommandContext, shell: string, options: CommonOptions): Promise<number> {
+export async function completionCommand(
+  context: CommandContext,
+  shell: string,
+  options: CommonOptions,
+): Promise<number> {
   const { commands } = createProgram(() => undefined);
   const write = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell];
   if (write === undefined) {
-    throw new MfError("USAGE", { message: `There is no completion for "${shell}": bash, zsh or fish.`, command: "completion" });
+    throw new MfError("USAGE", {
+      message: `There is no completion for "${shell}": bash, zsh or fish.`,
+      command: "completion",
+    });
   }
   const script = write(commands);
   if (options.json === true) writeJson(context, { shell, script });
@@ -23,7 +30,9 @@ function longOptions(command: Command): string {
 }
 
 function bashScript(commands: readonly Command[]): string {
-  const cases = commands.map((command) => `      ${command.name()}) words="${longOptions(command)}" ;;`).join("\n");
+  const cases = commands
+    .map((command) => `      ${command.name()}) words="${longOptions(command)}" ;;`)
+    .join("\n");
   return `_mf() {
   local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -53,7 +62,10 @@ function fishScript(commands: readonly Command[]): string {
     `complete -c mf -n __fish_use_subcommand -f -a ${command.name()} -d ${quote(command.description())}`,
     ...command.options
       .filter((option) => option.long !== undefined)
-      .map((option) => `complete -c mf -n '__fish_seen_subcommand_from ${command.name()}' -l ${option.long?.slice(2)} -d ${quote(option.description)}`),
+      .map(
+        (option) =>
+          `complete -c mf -n '__fish_seen_subcommand_from ${command.name()}' -l ${option.long?.slice(2)} -d ${quote(option.description)}`,
+      ),
   ]);
   const runs = `complete -c mf -n '__fish_seen_subcommand_from ${RUN_COMMANDS.replaceAll("|", " ")}' -a '(mf ls -q 2>/dev/null)'`;
   return `${lines.join("\n")}\n${runs}\n`;

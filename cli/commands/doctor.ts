@@ -18,13 +18,28 @@ interface Check {
 
 const DISK_FREE_BYTES_MIN = 1024 ** 3;
 
-export async function doctorCommand(context: CommandContext, options: CommonOptions): Promise<number> {
-  const checks = [checkRuntime(), await checkPython(), await checkStore(context), await checkDisk(context)];
+export async function doctorCommand(
+  context: CommandContext,
+  options: CommonOptions,
+): Promise<number> {
+  const checks = [
+    checkRuntime(),
+    await checkPython(),
+    await checkStore(context),
+    await checkDisk(context),
+  ];
   const ok = checks.every((check) => check.ok || check.isOptional === true);
-  if (options.json === true) writeJson(context, { ok, checks: checks.map(({ name, ok: isOk, text }) => ({ name, ok: isOk, text })) });
+  if (options.json === true)
+    writeJson(context, {
+      ok,
+      checks: checks.map(({ name, ok: isOk, text }) => ({ name, ok: isOk, text })),
+    });
   else {
     const paint = createPaint(context.terminal.colourOut);
-    for (const check of checks) context.terminal.out(`${check.ok ? paint.green("ok  ") : paint.red("fail")} ${check.name}: ${check.text}\n`);
+    for (const check of checks)
+      context.terminal.out(
+        `${check.ok ? paint.green("ok  ") : paint.red("fail")} ${check.name}: ${check.text}\n`,
+      );
   }
   return ok ? 0 : 1;
 }
@@ -32,7 +47,11 @@ export async function doctorCommand(context: CommandContext, options: CommonOpti
 function checkRuntime(): Check {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
-  return { name: "Node.js", ok, text: `${process.version}${ok ? "" : "; 20.19 or newer is needed"}` };
+  return {
+    name: "Node.js",
+    ok,
+    text: `${process.version}${ok ? "" : "; 20.19 or newer is needed"}`,
+  };
 }
 
 async function checkPython(): Promise<Check> {
@@ -40,13 +59,20 @@ async function checkPython(): Promise<Check> {
   const tried = given === undefined ? ["python3", "python"] : [given];
   for (const program of tried) {
     try {
-      const { stdout, stderr } = await promisify(execFile)(program, ["--version"], { timeout: 10_000 });
+      const { stdout, stderr } = await promisify(execFile)(program, ["--version"], {
+        timeout: 10_000,
+      });
       return { name: "Python", ok: true, text: `${(stdout || stderr).trim()} (${program})` };
     } catch {
       continue;
     }
   }
-  return { name: "Python", ok: false, isOptional: true, text: `none of ${tried.join(", ")}; only Python steps need it` };
+  return {
+    name: "Python",
+    ok: false,
+    isOptional: true,
+    text: `none of ${tried.join(", ")}; only Python steps need it`,
+  };
 }
 
 async function checkStore(context: CommandContext): Promise<Check> {
@@ -66,6 +92,10 @@ async function checkDisk(context: CommandContext): Promise<Check> {
     const free = bavail * bsize;
     return { name: "disk", ok: free >= DISK_FREE_BYTES_MIN, text: `${bytesText(free)} free` };
   } catch (error) {
-    return { name: "disk", ok: false, text: error instanceof Error ? error.message : String(error) };
+    return {
+      name: "disk",
+      ok: false,
+      text: error instanceof Error ? error.message : String(error),
+    };
   }
 }

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { decodeValue } from "../../src/artifact/codec.ts";
 import { fileInfoOf } from "../../src/artifact/file-brand.ts";
-import { toNpy } from "../../src/artifact/npy.ts";
+import { encodeNpy } from "../../src/artifact/npy.ts";
 import type { ReadSide, ResolvedArtifact } from "../../src/client/control/read-side.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { Cid } from "../../src/model/ids.ts";
@@ -16,7 +16,11 @@ export interface GetOptions extends CommonOptions {
   readonly as?: "json" | "bytes" | "npy";
 }
 
-export function getCommand(context: CommandContext, pathspec: string, options: GetOptions): Promise<number> {
+export function getCommand(
+  context: CommandContext,
+  pathspec: string,
+  options: GetOptions,
+): Promise<number> {
   return withReadSide(context, async (readSide) => {
     const value = await loadPathspec(readSide, pathspec);
     const data = await formOf(readSide, value, options);
@@ -25,7 +29,11 @@ export function getCommand(context: CommandContext, pathspec: string, options: G
       return 0;
     }
     if (typeof data !== "string" && context.terminal.isOutTty) {
-      throw new MfError("FORMAT_UNSUPPORTED", { what: "bytes", format: "text on a terminal", formats: "-o FILE, --as json" });
+      throw new MfError("FORMAT_UNSUPPORTED", {
+        what: "bytes",
+        format: "text on a terminal",
+        formats: "-o FILE, --as json",
+      });
     }
     if (typeof data === "string") context.terminal.out(data);
     else process.stdout.write(data);
@@ -38,19 +46,30 @@ async function loadPathspec(readSide: ReadSide, pathspec: string): Promise<unkno
   if (resolved.kind === "content") return loadContent(readSide, resolved.id);
   if (resolved.kind === "artifact") return loadArtifact(readSide, resolved.artifact);
   const entries: [string, unknown][] = [];
-  for (const artifact of resolved.artifacts) entries.push([artifact.pathspec, await loadArtifact(readSide, artifact)]);
-  const isOneTask = new Set(resolved.artifacts.map((artifact) => artifact.index.join(","))).size <= 1;
+  for (const artifact of resolved.artifacts)
+    entries.push([artifact.pathspec, await loadArtifact(readSide, artifact)]);
+  const isOneTask =
+    new Set(resolved.artifacts.map((artifact) => artifact.index.join(","))).size <= 1;
   if (!isOneTask) return Object.fromEntries(entries);
-  return Object.fromEntries(entries.map(([, value], at) => [resolved.artifacts[at]?.name ?? "", value]));
+  return Object.fromEntries(
+    entries.map(([, value], at) => [resolved.artifacts[at]?.name ?? "", value]),
+  );
 }
 
 async function loadArtifact(readSide: ReadSide, artifact: ResolvedArtifact): Promise<unknown> {
   let value = decodeValue(await readContent(readSide, artifact.ref.id));
   for (const key of artifact.path) {
     const holder = typeof value === "object" && value !== null ? value : {};
-    const next: unknown = holder instanceof Map ? holder.get(key) : (Object.getOwnPropertyDescriptor(holder, key)?.value as unknown);
+    const next: unknown =
+      holder instanceof Map
+        ? holder.get(key)
+        : (Object.getOwnPropertyDescriptor(holder, key)?.value as unknown);
     if (next === undefined) {
-      throw new MfError("PATHSPEC_NOT_FOUND", { pathspec: artifact.pathspec, reason: `it has no property "${key}"`, hint: `mf get ${artifact.pathspec} prints all of it.` });
+      throw new MfError("PATHSPEC_NOT_FOUND", {
+        pathspec: artifact.pathspec,
+        reason: `it has no property "${key}"`,
+        hint: `mf get ${artifact.pathspec} prints all of it.`,
+      });
     }
     value = next;
   }
@@ -73,12 +92,17 @@ async function readContent(readSide: ReadSide, id: Cid): Promise<Uint8Array> {
   return readLocation(location);
 }
 
-async function formOf(readSide: ReadSide, value: unknown, options: GetOptions): Promise<string | Uint8Array> {
+async function formOf(
+  readSide: ReadSide,
+  value: unknown,
+  options: GetOptions,
+): Promise<string | Uint8Array> {
   const file = typeof value === "object" && value !== null ? fileInfoOf(value) : undefined;
   const isSaved = options.output !== undefined;
   if (options.as === "npy") return npyOf(value);
   if (options.as === "bytes" || (options.as === undefined && options.json !== true)) {
-    if (file !== undefined && (isSaved || options.as === "bytes")) return readContent(readSide, file.id as Cid);
+    if (file !== undefined && (isSaved || options.as === "bytes"))
+      return readContent(readSide, file.id as Cid);
     if (value instanceof Uint8Array) return value;
     if (options.as === "bytes") throw unsupported(value, "bytes", "json");
   }
@@ -86,10 +110,15 @@ async function formOf(readSide: ReadSide, value: unknown, options: GetOptions): 
 }
 
 function npyOf(value: unknown): Uint8Array {
-  if (!ArrayBuffer.isView(value) || value instanceof DataView) throw unsupported(value, "npy", "json");
-  return toNpy(value as Float64Array);
+  if (!ArrayBuffer.isView(value) || value instanceof DataView)
+    throw unsupported(value, "npy", "json");
+  return encodeNpy(value);
 }
 
 function unsupported(value: unknown, format: string, formats: string): MfError {
-  return new MfError("FORMAT_UNSUPPORTED", { what: `A value of type ${Object.prototype.toString.call(value).slice(8, -1)}`, format, formats });
+  return new MfError("FORMAT_UNSUPPORTED", {
+    what: `A value of type ${Object.prototype.toString.call(value).slice(8, -1)}`,
+    format,
+    formats,
+  });
 }

@@ -35,20 +35,32 @@ def describe(xs):
     return {"mean": statistics.fmean(values), "stdev": statistics.stdev(values)}
 `;
 
-export async function initCommand(context: CommandContext, directory: string, options: InitOptions): Promise<number> {
+export async function initCommand(
+  context: CommandContext,
+  directory: string,
+  options: InitOptions,
+): Promise<number> {
   const files: Readonly<Record<string, string>> =
-    options.template === "hello" ? { "hello.ts": HELLO } : { "statistics.ts": PYTHON_FLOW, "describe.py": PYTHON_FILE };
+    options.template === "hello"
+      ? { "hello.ts": HELLO }
+      : { "statistics.ts": PYTHON_FLOW, "describe.py": PYTHON_FILE };
   await mkdir(directory, { recursive: true });
   for (const [name, text] of Object.entries(files)) await writeNew(join(directory, name), text);
   const names = Object.keys(files);
   if (options.json === true) writeJson(context, { directory, files: names });
-  else context.terminal.out(`${names.map((name) => `wrote ${join(directory, name)}\n`).join("")}next: mf run ${join(directory, names[0] ?? "")}\n`);
+  else
+    context.terminal.out(
+      `${names.map((name) => `wrote ${join(directory, name)}\n`).join("")}next: mf run ${join(directory, names[0] ?? "")}\n`,
+    );
   return 0;
 }
 
 async function writeNew(file: string, text: string): Promise<void> {
   await writeFile(file, text, { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
-    throw new MfError("USAGE", { message: `${file} is already there; nothing was overwritten.`, command: "init" });
+    throw new MfError("USAGE", {
+      message: `${file} is already there; nothing was overwritten.`,
+      command: "init",
+    });
   });
 }

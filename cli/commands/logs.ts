@@ -33,21 +33,37 @@ interface StepLine extends LogLine {
 
 const FOLLOW_INTERVAL_MS = 250;
 
-export async function logsCommand(context: CommandContext, pathspec: string, options: LogsOptions): Promise<number> {
+export async function logsCommand(
+  context: CommandContext,
+  pathspec: string,
+  options: LogsOptions,
+): Promise<number> {
   const target = parseTarget(pathspec);
   const { summary, steps } = await findRun(context, target.run);
   if (target.step !== undefined && !steps.includes(target.step)) {
-    throw new MfError("PATHSPEC_NOT_FOUND", { pathspec, reason: `the run has no step "${target.step}"`, hint: `Its steps: ${steps.join(", ")}.` });
+    throw new MfError("PATHSPEC_NOT_FOUND", {
+      pathspec,
+      reason: `the run has no step "${target.step}"`,
+      hint: `Its steps: ${steps.join(", ")}.`,
+    });
   }
   const directory = logDirectoryOf(context.home, summary.run);
   const offsets = new Map<string, number>();
   const since = options.since === undefined ? 0 : context.clock.now() - options.since;
   const next = async (): Promise<StepLine[]> => {
-    const lines = await readNew(directory, { target, offsets, ...(options.stderr === true ? { stream: "err" as const } : {}) });
+    const lines = await readNew(directory, {
+      target,
+      offsets,
+      ...(options.stderr === true ? { stream: "err" as const } : {}),
+    });
     return lines.filter((line) => line.t >= since);
   };
   const first = await next();
-  writeLines(context, options.tail === undefined ? first : first.slice(Math.max(0, first.length - options.tail)), options);
+  writeLines(
+    context,
+    options.tail === undefined ? first : first.slice(Math.max(0, first.length - options.tail)),
+    options,
+  );
   let { state } = summary;
   while (options.follow === true && (state === "running" || state === "waiting")) {
     await delay(context.clock, FOLLOW_INTERVAL_MS);
@@ -58,7 +74,10 @@ export async function logsCommand(context: CommandContext, pathspec: string, opt
   return 0;
 }
 
-function findRun(context: CommandContext, run: string): Promise<{ summary: RunSummary; steps: string[] }> {
+function findRun(
+  context: CommandContext,
+  run: string,
+): Promise<{ summary: RunSummary; steps: string[] }> {
   return withReadSide(context, async (readSide) => {
     const summary = await readSide.run(run);
     const { steps } = await readSide.status(run);
@@ -70,7 +89,11 @@ function findRun(context: CommandContext, run: string): Promise<{ summary: RunSu
 function parseTarget(text: string): Target {
   const match = /^([^/]+\/[^/]+)(?:\/([^/[\]]+)(?:\[(\d+(?:,\d+)*)\])?)?$/.exec(text);
   const [, run, step, index] = match ?? [];
-  if (run === undefined) throw new MfError("PATHSPEC_INVALID", { text, reason: "logs belong to a run, a step or a task: flow/run[/step[i]]" });
+  if (run === undefined)
+    throw new MfError("PATHSPEC_INVALID", {
+      text,
+      reason: "logs belong to a run, a step or a task: flow/run[/step[i]]",
+    });
   return {
     run,
     ...(step === undefined ? {} : { step }),
@@ -104,12 +127,23 @@ async function readNew(directory: string, options: ReadOptions): Promise<StepLin
   return lines.sort((a, b) => a.t - b.t);
 }
 
-function writeLines(context: CommandContext, lines: readonly StepLine[], options: LogsOptions): void {
+function writeLines(
+  context: CommandContext,
+  lines: readonly StepLine[],
+  options: LogsOptions,
+): void {
   const paint = createPaint(context.terminal.colourOut);
   for (const line of lines) {
     const index = line.i === "" ? [] : line.i.split(",").map(Number);
     if (options.json === true) {
-      writeJson(context, { at: line.t, step: line.step, index, attempt: line.a, stream: line.s, text: line.m });
+      writeJson(context, {
+        at: line.t,
+        step: line.step,
+        index,
+        attempt: line.a,
+        stream: line.s,
+        text: line.m,
+      });
     } else {
       const name = paint.dim(taskText({ step: line.step, index }));
       context.terminal.out(`${name}  ${line.s === "err" ? paint.yellow(line.m) : line.m}\n`);

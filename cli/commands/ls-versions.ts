@@ -4,7 +4,11 @@ import { withReadSide } from "../compose.ts";
 import { ageText, bytesText } from "../output/format.ts";
 import { writeTable } from "../output/table.ts";
 
-export async function lsVersionsCommand(context: CommandContext, prefix: string | undefined, options: CommonOptions): Promise<number> {
+export async function lsVersionsCommand(
+  context: CommandContext,
+  prefix: string | undefined,
+  options: CommonOptions,
+): Promise<number> {
   const rows = await withReadSide(context, (readSide) => readSide.versions(prefix));
   if (options.json === true) {
     writeJson(context, rows);
@@ -17,7 +21,12 @@ export async function lsVersionsCommand(context: CommandContext, prefix: string 
     { title: "run", text: (row) => row.run },
     { title: "at", text: (row) => ageText(row.at, now), raw: (row) => String(row.at) },
     { title: "by", text: (row) => row.by },
-    { title: "bytes", align: "right", text: (row) => bytesText(row.bytes), raw: (row) => String(row.bytes) },
+    {
+      title: "bytes",
+      align: "right",
+      text: (row) => bytesText(row.bytes),
+      raw: (row) => String(row.bytes),
+    },
   ]);
   return 0;
 }

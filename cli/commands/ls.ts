@@ -13,12 +13,21 @@ export interface LsOptions extends CommonOptions {
   readonly quiet?: boolean;
 }
 
-export async function lsCommand(context: CommandContext, flow: string | undefined, options: LsOptions): Promise<number> {
+export async function lsCommand(
+  context: CommandContext,
+  flow: string | undefined,
+  options: LsOptions,
+): Promise<number> {
   const all = await withReadSide(context, (readSide) => readSide.runs(flow));
-  const rows = all.filter((row) => options.state === undefined || row.state === options.state).slice(0, options.limit);
+  const rows = all
+    .filter((row) => options.state === undefined || row.state === options.state)
+    .slice(0, options.limit);
   const { terminal, clock } = context;
   if (options.json === true) {
-    writeJson(context, rows.map((row) => ({ ...row, run: runText(row.run), flow: row.run.flow })));
+    writeJson(
+      context,
+      rows.map((row) => ({ ...row, run: runText(row.run), flow: row.run.flow })),
+    );
     return 0;
   }
   if (options.quiet === true) {
@@ -31,10 +40,23 @@ export async function lsCommand(context: CommandContext, flow: string | undefine
   writeTable(terminal, rows, [
     { title: "run", text: (row) => runText(row.run) },
     { title: "state", text: (row) => row.state, style: (row) => stateStyle(paint, row.state) },
-    { title: "tasks", align: "right", text: (row) => `${row.counts.succeeded}/${row.counts.total}` },
+    {
+      title: "tasks",
+      align: "right",
+      text: (row) => `${row.counts.succeeded}/${row.counts.total}`,
+    },
     { title: "reused", align: "right", text: (row) => String(row.counts.reused) },
-    { title: "took", align: "right", text: (row) => durationText(span(row)), raw: (row) => String(span(row)) },
-    { title: "started", text: (row) => ageText(row.createdAt, now), raw: (row) => String(row.createdAt) },
+    {
+      title: "took",
+      align: "right",
+      text: (row) => durationText(span(row)),
+      raw: (row) => String(span(row)),
+    },
+    {
+      title: "started",
+      text: (row) => ageText(row.createdAt, now),
+      raw: (row) => String(row.createdAt),
+    },
     { title: "user", text: (row) => row.user },
   ]);
   return 0;

@@ -27,18 +27,33 @@ export interface RunOptions extends CommonOptions {
 
 const EXIT_INTERRUPTED = 130;
 
-export async function runCommand(context: CommandContext, file: string, options: RunOptions): Promise<number> {
+export async function runCommand(
+  context: CommandContext,
+  file: string,
+  options: RunOptions,
+): Promise<number> {
   const interrupt = listenForInterrupt();
   const params = await readParams(options.param, options.paramsFile);
-  const loading = loadFlowSource(context, file, { params, validateParams: true, checkTypes: options.check });
-  const opening = openRunSide(context, options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers });
+  const loading = loadFlowSource(context, file, {
+    params,
+    validateParams: true,
+    checkTypes: options.check,
+  });
+  const opening = openRunSide(
+    context,
+    options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers },
+  );
   const [loaded, opened] = await Promise.allSettled([loading, opening]);
   try {
     // What is wrong with the flow comes first: it is what the user is working on.
     if (loaded.status === "rejected") throw loaded.reason;
     if (opened.status === "rejected") throw opened.reason;
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
-    return await runLoaded(context, { loaded: loaded.value, side: opened.value, interrupt }, options);
+    return await runLoaded(
+      context,
+      { loaded: loaded.value, side: opened.value, interrupt },
+      options,
+    );
   } finally {
     if (opened.status === "fulfilled") await opened.value.close();
     interrupt.stop();
@@ -51,7 +66,11 @@ interface LoadedRun {
   readonly interrupt: Interrupt;
 }
 
-async function runLoaded(context: CommandContext, run: LoadedRun, options: RunOptions): Promise<number> {
+async function runLoaded(
+  context: CommandContext,
+  run: LoadedRun,
+  options: RunOptions,
+): Promise<number> {
   const { loaded, side, interrupt } = run;
   const flowPackage = loaded.package;
   const request: RunRequest = {
@@ -79,7 +98,8 @@ async function runLoaded(context: CommandContext, run: LoadedRun, options: RunOp
 
 function cancelRun(handle: RunHandle, display: RunDisplay, isQuiet: boolean): void {
   handle.cancel();
-  if (!isQuiet) display.say("cancelling: nothing new starts, what is done is kept (Ctrl-C again forces)");
+  if (!isQuiet)
+    display.say("cancelling: nothing new starts, what is done is kept (Ctrl-C again forces)");
 }
 
 function report(context: CommandContext, result: RunResult, options: RunOptions): number {
@@ -89,14 +109,20 @@ function report(context: CommandContext, result: RunResult, options: RunOptions)
     reportJsonError(context, result);
     const { state, durationMs, tasks } = result;
     const { total, succeeded, failed, reused, executed } = tasks;
-    writeJson(context, { run, state, durationMs: Math.round(durationMs), tasks: { total, succeeded, failed, reused, executed } });
+    writeJson(context, {
+      run,
+      state,
+      durationMs: Math.round(durationMs),
+      tasks: { total, succeeded, failed, reused, executed },
+    });
   } else if (options.quiet === true) {
     reportFailures(context, result);
     terminal.out(`${run}\n`);
   } else {
     reportFailures(context, result);
     terminal.out(`${summaryLine(context, result)}\n`);
-    if (result.state === "cancelled") terminal.err("Run it again to go on: what is done is kept and will be reused.\n");
+    if (result.state === "cancelled")
+      terminal.err("Run it again to go on: what is done is kept and will be reused.\n");
   }
   return exitCodeOf(result);
 }
@@ -118,7 +144,8 @@ export function summaryLine(context: Pick<CommandContext, "terminal">, result: R
   const { tasks, state } = result;
   const head = `run ${paint.bold(runText(result.run))} ${stateStyle(paint, state)(state)} in ${durationText(result.durationMs)}`;
   const isAllReused = state === "succeeded" && tasks.total > 0 && tasks.reused === tasks.total;
-  if (isAllReused) return `${head}; nothing to do: ${tasks.reused} of ${countText(tasks.total, "task")} were reused`;
+  if (isAllReused)
+    return `${head}; nothing to do: ${tasks.reused} of ${countText(tasks.total, "task")} were reused`;
   const counts = [`${tasks.executed} executed`, `${tasks.reused} reused`];
   if (tasks.failed > 0) counts.push(`${tasks.failed} failed`);
   const rest = tasks.total - tasks.succeeded - tasks.failed;

@@ -19,7 +19,11 @@ interface Shown {
   readonly states?: DrawOptions["states"];
 }
 
-export async function showCommand(context: CommandContext, target: string, options: ShowOptions): Promise<number> {
+export async function showCommand(
+  context: CommandContext,
+  target: string,
+  options: ShowOptions,
+): Promise<number> {
   const shown = isFile(target) ? await fromFile(context, target) : await fromRun(context, target);
   const { graph } = shown.flowPackage;
   if (options.json === true) {
@@ -42,7 +46,11 @@ function isFile(target: string): boolean {
 }
 
 async function fromFile(context: CommandContext, file: string): Promise<Shown> {
-  const loaded = await loadFlowSource(context, file, { params: {}, validateParams: false, checkTypes: false });
+  const loaded = await loadFlowSource(context, file, {
+    params: {},
+    validateParams: false,
+    checkTypes: false,
+  });
   return { flowPackage: loaded.package };
 }
 
@@ -51,7 +59,9 @@ function fromRun(context: CommandContext, run: string): Promise<Shown> {
     const id = await readSide.packageId(run);
     const [location] = await readSide.locate([id]);
     if (location === undefined) throw new MfError("CONTENT_MISSING", { id });
-    const flowPackage = JSON.parse(Buffer.from(readLocation(location)).toString("utf8")) as FlowPackage;
+    const flowPackage = JSON.parse(
+      Buffer.from(readLocation(location)).toString("utf8"),
+    ) as FlowPackage;
     const status = await readSide.status(run);
     const states = Object.fromEntries(
       status.steps.map((step) => [step.name, { state: step.state, count: step.tasks.total }]),

@@ -4,7 +4,11 @@ import { withReadSide } from "../compose.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
 import { writeTable } from "../output/table.ts";
 
-export async function statusCommand(context: CommandContext, run: string, options: CommonOptions): Promise<number> {
+export async function statusCommand(
+  context: CommandContext,
+  run: string,
+  options: CommonOptions,
+): Promise<number> {
   const status = await withReadSide(context, (readSide) => readSide.status(run));
   if (options.json === true) {
     writeJson(context, status);
@@ -14,7 +18,9 @@ export async function statusCommand(context: CommandContext, run: string, option
   const paint = createPaint(terminal.colourOut);
   if (terminal.isOutTty) {
     const { attempts } = status;
-    terminal.out(`run ${paint.bold(status.run)} ${stateStyle(paint, status.state)(status.state)}, owner ${status.owner}, ${attempts.total} attempts (${attempts.failed} failed, ${attempts.lost} lost)\n\n`);
+    terminal.out(
+      `run ${paint.bold(status.run)} ${stateStyle(paint, status.state)(status.state)}, owner ${status.owner}, ${attempts.total} attempts (${attempts.failed} failed, ${attempts.lost} lost)\n\n`,
+    );
   }
   writeTable(terminal, status.steps, [
     { title: "step", text: (step) => step.name },

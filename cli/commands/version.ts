@@ -2,7 +2,10 @@
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { packageVersion } from "../package-root.ts";
 
-export async function versionCommand(context: CommandContext, options: CommonOptions): Promise<number> {
+export async function versionCommand(
+  context: CommandContext,
+  options: CommonOptions,
+): Promise<number> {
   const meshflow = packageVersion();
   const platform = `${process.platform}-${process.arch}`;
   if (options.json === true) writeJson(context, { meshflow, runtime: process.version, platform });

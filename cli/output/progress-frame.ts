@@ -19,10 +19,14 @@ const NAME_WIDTH_MAX = 28;
 export function drawProgressFrame(progress: RunProgress, options: FrameOptions): string[] {
   // The last row stays free, or the terminal would scroll at each repaint.
   const shown = chooseSteps(progress.steps, Math.max(1, options.rows - 3));
-  const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(0, ...shown.map((step) => widthOf(step.name))));
+  const nameWidth = Math.min(
+    NAME_WIDTH_MAX,
+    Math.max(0, ...shown.map((step) => widthOf(step.name))),
+  );
   const lines = shown.map((step) => stepLine(step, nameWidth, options));
   const hidden = progress.steps.length - shown.length;
-  if (hidden > 0) lines.push(createPaint(options.colour).dim(cut(`  … ${hidden} more steps`, options.width - 1)));
+  if (hidden > 0)
+    lines.push(createPaint(options.colour).dim(cut(`  … ${hidden} more steps`, options.width - 1)));
   return lines;
 }
 
@@ -76,7 +80,8 @@ export function countsOf(step: StepProgress): string {
   if (step.running > 0) parts.push(`${step.running} running`);
   if (step.failed > 0) parts.push(`${step.failed} failed`);
   if (step.reused > 0) parts.push(`${step.reused} reused`);
-  if (step.fraction !== undefined && step.running > 0) parts.push(`${Math.round(step.fraction * 100)} %`);
+  if (step.fraction !== undefined && step.running > 0)
+    parts.push(`${Math.round(step.fraction * 100)} %`);
   if (step.wallMs > 0) parts.push(durationText(step.wallMs));
   if (step.note !== undefined && step.note !== "") parts.push(oneLine(step.note));
   return parts.join(" · ");

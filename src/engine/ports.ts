@@ -37,4 +37,3 @@ export interface SplitResult {
   readonly table: StoredOutput;
   readonly scratchFile?: string;
 }
-

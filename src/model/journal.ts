@@ -42,7 +42,12 @@ export type JournalEntry =
       readonly error: ErrorRecord;
       readonly by: string;
     }
-  | { readonly t: "run-finished"; readonly at: number; readonly state: RunState; readonly error?: ErrorRecord };
+  | {
+      readonly t: "run-finished";
+      readonly at: number;
+      readonly state: RunState;
+      readonly error?: ErrorRecord;
+    };
 
 export interface TaskSucceeded {
   readonly step: string;

@@ -5,7 +5,13 @@ import type { Cid } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import { controlPath } from "./control-path.ts";
-import { CONTROL_VERSION, decodeResponse, encodeFrame, LineSplitter, RESPONSE_BYTES_MAX } from "./control-protocol.ts";
+import {
+  CONTROL_VERSION,
+  decodeResponse,
+  encodeFrame,
+  LineSplitter,
+  RESPONSE_BYTES_MAX,
+} from "./control-protocol.ts";
 import type { ReadMethod, ReadSide, ResolvedPathspec, RunStatus, VersionRow } from "./read-side.ts";
 
 export interface ControlConnection {

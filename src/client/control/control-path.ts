@@ -17,7 +17,8 @@ export function controlPath(home: string, env: NodeJS.ProcessEnv = process.env):
 /** XDG_RUNTIME_DIR is the user's own already; the common temporary directory gets a private one of the user. */
 export function runtimeDirectory(env: NodeJS.ProcessEnv): string {
   const given = env["XDG_RUNTIME_DIR"];
-  if (given?.startsWith("/") === true && Buffer.byteLength(given) < 64) return join(given, "meshflow");
+  if (given?.startsWith("/") === true && Buffer.byteLength(given) < 64)
+    return join(given, "meshflow");
   const base = Buffer.byteLength(tmpdir()) < 64 ? tmpdir() : "/tmp";
   return join(base, `meshflow-${userInfo().uid}`);
 }

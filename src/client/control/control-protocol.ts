@@ -32,7 +32,8 @@ export function decodeRequest(line: string): ControlRequest | undefined {
   const value = parse(line);
   if (value === undefined) return undefined;
   const { v, id, method, params } = value;
-  if (typeof v !== "number" || typeof id !== "number" || typeof method !== "string") return undefined;
+  if (typeof v !== "number" || typeof id !== "number" || typeof method !== "string")
+    return undefined;
   if (!Array.isArray(params)) return undefined;
   return { v, id, method, params };
 }

@@ -153,5 +153,8 @@ function callMethod(
 }
 
 function badParameter(): MfError {
-  return new MfError("USAGE", { message: "A question to the control socket has a wrong parameter.", command: "ls" });
+  return new MfError("USAGE", {
+    message: "A question to the control socket has a wrong parameter.",
+    command: "ls",
+  });
 }

@@ -14,7 +14,15 @@ export function localReadSide(store: Store): ReadSide {
     status: async (run) => runStatus(store, (await resolveRun(store, run)).run),
     async versions(prefix) {
       const rows = await listVersions(store, prefix ?? "");
-      return rows.map(({ artifact, id, run, at, by, bytes, peers }) => ({ artifact, id, run, at, by, bytes, peers }));
+      return rows.map(({ artifact, id, run, at, by, bytes, peers }) => ({
+        artifact,
+        id,
+        run,
+        at,
+        by,
+        bytes,
+        peers,
+      }));
     },
     resolve: async (pathspec) => toData(pathspec, await resolvePathspec(store, pathspec)),
     async packageId(run) {
@@ -35,17 +43,27 @@ function toData(pathspec: string, resolved: Resolved): ResolvedPathspec {
       return { kind: "content", id: resolved.id };
     case "artifacts": {
       const artifacts = resolved.artifacts.map(({ pathspec, index, ref, path }) => ({
-        pathspec, index, ref, path, name: nameOf(pathspec, path),
+        pathspec,
+        index,
+        ref,
+        path,
+        name: nameOf(pathspec, path),
       }));
       const [first] = artifacts;
-      return resolved.isOne && first !== undefined ? { kind: "artifact", artifact: first } : { kind: "artifacts", artifacts };
+      return resolved.isOne && first !== undefined
+        ? { kind: "artifact", artifact: first }
+        : { kind: "artifacts", artifacts };
     }
     case "tasks":
       return {
         kind: "artifacts",
         artifacts: resolved.tasks.flatMap((task) =>
           Object.entries(task.fact.outputs).map(([name, ref]) => ({
-            pathspec: `${runText(resolved.run.run)}/${taskText(task)}/${name}`, name, index: task.index, ref, path: [],
+            pathspec: `${runText(resolved.run.run)}/${taskText(task)}/${name}`,
+            name,
+            index: task.index,
+            ref,
+            path: [],
           })),
         ),
       };
