@@ -216,7 +216,12 @@ function addOtherCommands(program: Command, choose: (action: Action) => void): v
     .argument("<shell>", "bash, zsh or fish")
     .action((shell, options) =>
       choose(async (context) =>
-        (await import("./commands/completion.ts")).completionCommand(context, shell, options),
+        (await import("./commands/completion.ts")).completionCommand(
+          context,
+          shell,
+          options,
+          program.commands,
+        ),
       ),
     );
   program

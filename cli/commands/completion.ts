@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import { MfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
-import { createProgram } from "../program.ts";
 
 const RUN_COMMANDS = "status|logs|get|show";
 
@@ -10,8 +9,8 @@ export async function completionCommand(
   context: CommandContext,
   shell: string,
   options: CommonOptions,
+  commands: readonly Command[],
 ): Promise<number> {
-  const { commands } = createProgram(() => undefined);
   const write = { bash: bashScript, zsh: zshScript, fish: fishScript }[shell];
   if (write === undefined) {
     throw new MfError("USAGE", {

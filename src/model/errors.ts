@@ -49,6 +49,7 @@ export function fromErrorRecord(record: ErrorRecord): MfError {
 function fill(template: string, details: ErrorDetails): string {
   return template.replaceAll(/\{(\w+)\}/g, (hole, key: string) => {
     const value = details[key];
-    return value === undefined ? hole : String(value);
+    if (value === undefined) return hole;
+    return typeof value === "string" ? value : JSON.stringify(value);
   });
 }

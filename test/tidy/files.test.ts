@@ -34,7 +34,7 @@ test(`no file is longer than ${LINES_MAX} lines`, () => {
 });
 
 test("canary: a file one line too long is reported", () => {
-  const text = "\n".repeat(LINES_MAX) + "end\n";
+  const text = "line();\n".repeat(LINES_MAX) + "// free\n\nend\n";
   assert.deepEqual(sizeViolations([{ path: "src/model/long.ts", text }]), [
     `src/model/long.ts: ${LINES_MAX + 1} lines, at most ${LINES_MAX}`,
   ]);

@@ -2,13 +2,13 @@
  * Which ready tasks go to a worker next, and how many together. The step with the longest way to the end of the flow goes
  * first, then the one declared first; a step too big for what is free is passed over, but not for ever. No I/O, no clock.
  */
-import type { StepCode } from "../../code/flow-package.ts";
 import type { StepOptions } from "../../model/step-options.ts";
 import { defined } from "../../std/assert.ts";
 import {
   demandOf,
   fits,
   needsOwnProcess,
+  type CodeTraits,
   needsProcessPerAttempt,
   plus,
   type Capacity,
@@ -22,7 +22,7 @@ export interface SchedulableStep {
   readonly name: string;
   readonly position: number;
   readonly height: number;
-  readonly code: StepCode;
+  readonly code: CodeTraits;
   readonly declaration: { readonly options: StepOptions };
 }
 
