@@ -3,13 +3,13 @@
  * two programs. Ends with tsc's exit code, so a type error fails whatever called us.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const PROGRAMS = ["dist/cli/main.js", "dist/daemon/main.js"];
+const PROGRAMS = { mf: "dist/cli/main.js", mfd: "dist/daemon/main.js" };
 
 if (process.argv.includes("--clean"))
   rmSync(path.join(root, "dist"), { recursive: true, force: true });
@@ -24,7 +24,15 @@ const compiled = spawnSync(process.execPath, [compiler, "-p", root], {
 if (compiled.error !== undefined) throw compiled.error;
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 
-for (const program of PROGRAMS) {
+// npm links a package's programs for those who install it, not in its own clone: without the link `npx mf` finds nothing there.
+const programLinks = path.join(root, "node_modules", ".bin");
+const mayLink = existsSync(programLinks) && !lstatSync(path.dirname(programLinks)).isSymbolicLink();
+for (const [name, program] of Object.entries(PROGRAMS)) {
   const file = path.join(root, program);
-  if (existsSync(file)) chmodSync(file, 0o755);
+  if (!existsSync(file)) continue;
+  chmodSync(file, 0o755);
+  if (!mayLink) continue;
+  const link = path.join(programLinks, name);
+  rmSync(link, { force: true });
+  symlinkSync(path.relative(programLinks, file), link);
 }
