@@ -13,7 +13,7 @@ import {
 } from "../model/errors.ts";
 import type { ContentLocation } from "../store/ports.ts";
 import { AttemptContext } from "./attempt-context.ts";
-import { compiledStepOf } from "./compiled-step.ts";
+import { compiledStepOf, mayAddGlobals } from "./compiled-step.ts";
 import type {
   AttemptBatch,
   AttemptOutcome,
@@ -68,7 +68,7 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
   const usage = new UsageMeter();
   try {
     await warmUp(batch, logFile);
-    const globals = new Set(Reflect.ownKeys(globalThis));
+    const globals = globalsToKeep(batch);
     const shared = { ...deps, scratch, logFile, locations, globals, usage };
     for (const [position, spec] of batch.attempts.entries()) {
       const isOver = outcomes.length > 0 && performance.now() - started > batch.yieldAfterMs;
@@ -110,8 +110,8 @@ interface AttemptDeps extends BatchDeps {
   readonly scratch: ScratchSegment;
   readonly logFile: LogFile;
   readonly locations: Locations;
-  /** Names that a step finds on globalThis; others are removed when it ends. */
-  readonly globals: ReadonlySet<PropertyKey>;
+  /** Names that a step finds on globalThis; others are removed when it ends. Undefined: it cannot add any. */
+  readonly globals: ReadonlySet<PropertyKey> | undefined;
   readonly usage: UsageMeter;
   readonly stopper: Stopper;
 }
@@ -150,7 +150,7 @@ class AttemptRun {
     } catch (error) {
       ended = this.#failure(error);
     } finally {
-      removeNewGlobals(globals);
+      if (globals !== undefined) removeNewGlobals(globals);
       this.#log.end();
       capturePrints(undefined);
       this.#context.end();
@@ -212,6 +212,17 @@ function userError(record: ErrorRecord): Error {
     Object.defineProperty(error, "name", { value: record.details["name"] });
   }
   return error;
+}
+
+function globalsToKeep({ code }: AttemptBatch): ReadonlySet<PropertyKey> | undefined {
+  if (code.kind === "script") {
+    try {
+      if (!mayAddGlobals(code)) return undefined;
+    } catch {
+      // A slice that does not compile is reported by its first attempt.
+    }
+  }
+  return new Set(Reflect.ownKeys(globalThis));
 }
 
 function removeNewGlobals(before: ReadonlySet<PropertyKey>): void {

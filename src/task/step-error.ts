@@ -22,9 +22,9 @@ function describe(thrown: unknown): { name: string; message: string; stack: stri
     if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
       const { name, message, stack } = thrown as Partial<Error>;
       return {
-        name: String(name ?? "Error"),
-        message: String(message),
-        stack: String(stack ?? ""),
+        name: `${name ?? "Error"}`,
+        message: `${message}`,
+        stack: `${stack ?? ""}`,
       };
     }
     return { name: "Error", message: `threw ${String(thrown)}`, stack: "" };

@@ -19,7 +19,7 @@ export interface PythonRequest {
   readonly code: PythonCode;
   readonly inputs: unknown;
   readonly call: PythonCall;
-  started(pid: number): void;
+  readonly started: (pid: number) => void;
 }
 
 interface Answer {
