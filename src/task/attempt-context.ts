@@ -82,7 +82,7 @@ export class AttemptContext implements FileAccess {
     this.#deps.report({
       index,
       fraction: known,
-      ...(note === undefined ? {} : { note: `${note}` }),
+      ...(note === undefined ? {} : { note }),
     });
   };
 

@@ -16,15 +16,20 @@ export function stepErrorRecord(thrown: unknown, step: string, code?: ScriptCode
   };
 }
 
+/** What is declared a string need not be one. */
+function textOf(value: unknown): string {
+  return String(value);
+}
+
 /** A thrown value may be hostile: a getter that throws, a Proxy, no prototype. */
 function describe(thrown: unknown): { name: string; message: string; stack: string } {
   try {
     if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
       const { name, message, stack } = thrown as Partial<Error>;
       return {
-        name: `${name ?? "Error"}`,
-        message: `${message}`,
-        stack: `${stack ?? ""}`,
+        name: textOf(name ?? "Error"),
+        message: textOf(message),
+        stack: textOf(stack ?? ""),
       };
     }
     return { name: "Error", message: `threw ${String(thrown)}`, stack: "" };

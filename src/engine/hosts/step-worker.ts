@@ -1,6 +1,6 @@
 /** A worker thread of a step host: takes one order at a time from Piscina and runs it. */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { MfError } from "../../model/errors.ts";
+import { MfError, toErrorRecord } from "../../model/errors.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import { readLocation } from "../../store/segment/segment-reader.ts";
 import { executeBatch, type BatchDeps, type Stopper } from "../../task/execute-batch.ts";
@@ -13,6 +13,7 @@ import {
   STATE_POSITION,
   STATE_STOP,
   type FromWorker,
+  type SplitAnswer,
   type ToWorker,
   type WorkerOrder,
 } from "./host-protocol.ts";
@@ -25,8 +26,15 @@ let failRunning: (error: unknown) => void = () => undefined;
 process.on("uncaughtException", (error) => failRunning(error));
 process.on("unhandledRejection", (error) => failRunning(error));
 
-export async function runOrder(order: WorkerOrder): Promise<BatchResult | SplitResult> {
-  if (order.work.t === "split") return split(order.work.request);
+export async function runOrder(order: WorkerOrder): Promise<BatchResult | SplitAnswer> {
+  if (order.work.t === "split") {
+    try {
+      return { split: split(order.work.request) };
+    } catch (error) {
+      // As a record: an error that is cloned between threads loses its code.
+      return { error: toErrorRecord(error) };
+    }
+  }
   return new OrderRun(order).run(order.work.batch);
 }
 
