@@ -10,6 +10,7 @@ import type { ContentLocation } from "../../store/ports.ts";
 import type { AttemptBatch, AttemptOutcome, BatchResult } from "../../task/host-messages.ts";
 import type { HostPool, RunBatchOptions, SplitRequest, SplitResult } from "../ports.ts";
 import { HostProcess, type Death, type WorkEnd } from "./host-process.ts";
+import type { SplitAnswer } from "./host-protocol.ts";
 import { ATTEMPT_BYTES_DEFAULT_MAX } from "./hosts-limits.ts";
 import { pythonEnvironment } from "./python/python-environment.ts";
 
@@ -88,7 +89,11 @@ class ProcessHostPool implements HostPool {
 
   async splitContent(request: SplitRequest): Promise<SplitResult> {
     const end = await this.#sharedHost().run({ t: "split", request });
-    if (end.t === "done") return end.result as SplitResult;
+    if (end.t === "done") {
+      const answer = end.result as SplitAnswer;
+      if ("split" in answer) return answer.split;
+      throw fromErrorRecord(answer.error);
+    }
     throw fromErrorRecord(end.t === "broken" ? end.why.error : deathRecord(end.death));
   }
 

@@ -3,7 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { AttemptBatch, AttemptProgress } from "../../task/host-messages.ts";
-import type { SplitRequest } from "../ports.ts";
+import type { SplitRequest, SplitResult } from "../ports.ts";
 
 export type Work =
   | { readonly t: "batch"; readonly batch: AttemptBatch }
@@ -31,6 +31,9 @@ export interface Broken {
   readonly result: "failed" | "cancelled";
   readonly error: ErrorRecord;
 }
+
+/** The result of a `split`. */
+export type SplitAnswer = { readonly split: SplitResult } | { readonly error: ErrorRecord };
 
 /** One piece of work as a worker gets it. */
 export interface WorkerOrder {
