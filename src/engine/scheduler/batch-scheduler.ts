@@ -75,7 +75,7 @@ export class BatchScheduler<T extends Schedulable> {
       .map((step) => ({
         step,
         queue: new ReadyQueue<T>(),
-        demand: demandOf(step.declaration.options.resources, limits.totals),
+        demand: demandOf(step.declaration.options.resources),
         running: 0,
         passedOver: 0,
         estimate: DURATION_UNKNOWN,

@@ -353,3 +353,24 @@ test("from() reads the newest succeeded run of another flow", async () => {
   assert.equal(made.state, "succeeded");
   assert.deepEqual(await engine.outputs(result.run, "b"), [{ x: 4 }, { x: 5 }]);
 });
+
+test("a step that no machine of this size can run is refused before anything runs", async () => {
+  for (const [resources, need] of [
+    [{ cpu: 1, gpu: 1 }, "a GPU"],
+    [{ cpu: 3, gpu: 0 }, "3 cores"],
+    [{ cpu: 1, gpu: 0, memBytes: 9e9 }, "9.0 GB of memory"],
+  ] as const) {
+    const engine = engineFixture({ a: () => ({ x: 1 }), b: () => ({ x: 1 }) });
+    const flow: FlowFixture = {
+      steps: [{ name: "a" }, { name: "b", inputs: { x: out("a", "x") }, options: { resources } }],
+    };
+    await assert.rejects(
+      engine.run(flow),
+      (error) =>
+        isMfError(error, "RESOURCES_UNMET") &&
+        error.details["need"] === need &&
+        error.details["step"] === "b",
+    );
+    assert.deepEqual([engine.hosts.executedCount, engine.store.durable.runs.size], [0, 0]);
+  }
+});
