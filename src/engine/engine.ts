@@ -46,7 +46,20 @@ const RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const RUN_ID_LENGTH = 10;
 
 export function createEngine(deps: EngineDeps): Engine {
-  return { start: (flowPackage, request) => startRun(deps, flowPackage, request) };
+  const running = new Set<RunHandle>();
+  return {
+    async start(flowPackage, request) {
+      const handle = await startRun(deps, flowPackage, request);
+      running.add(handle);
+      const ended = (): void => {
+        running.delete(handle);
+      };
+      // Whoever asked for the run learns how it ended; here it only leaves the list.
+      handle.finished.then(ended, ended);
+      return handle;
+    },
+    running: () => [...running],
+  };
 }
 
 async function startRun(

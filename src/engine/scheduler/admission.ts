@@ -1,5 +1,4 @@
 /** Whether an attempt may start beside what runs: free = totals - running. Pure. */
-import type { StepCode } from "../../code/flow-package.ts";
 import type { Resources, StepOptions } from "../../model/step-options.ts";
 
 export interface Capacity {
@@ -70,11 +69,6 @@ export function plus(used: Capacity, demand: Demand, sign: 1 | -1): Capacity {
     memBytes: used.memBytes + sign * demand.memBytes,
     gpus: used.gpus + sign * demand.gpus,
   };
-}
-
-/** A process of its own: what may crash, what is measured by itself, what is Python (design §4). */
-export function needsOwnProcess(options: StepOptions, code: StepCode): boolean {
-  return needsProcessPerAttempt(options) || code.kind === "python" || code.externals.length > 0;
 }
 
 /** Memory and devices are declared for one attempt, so no two share the process. */

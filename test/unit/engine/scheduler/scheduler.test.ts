@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StepCode } from "../../../../src/code/flow-package.ts";
 import {
   BatchScheduler,
   PASSED_OVER_MAX,
@@ -18,15 +17,6 @@ import { ReadyQueue } from "../../../../src/engine/scheduler/ready-queue.ts";
 import { unmetDemand } from "../../../../src/engine/scheduler/admission.ts";
 import { STEP_OPTIONS_DEFAULT, type StepOptions } from "../../../../src/model/step-options.ts";
 
-const code: StepCode = {
-  kind: "script",
-  codeId: "c" as never,
-  slice: "",
-  isStateless: true,
-  externals: [],
-  resolveFrom: "/",
-  at: "",
-};
 const limits: SchedulerLimits = {
   totals: { cores: 4, memBytes: 1000, gpus: 1 },
   slots: 4,
@@ -42,7 +32,7 @@ function step(
     name,
     position,
     height: fields.height ?? 1,
-    code,
+    mustBeApart: false,
     declaration: { options: { ...STEP_OPTIONS_DEFAULT, ...fields.options } },
   };
 }
