@@ -9,6 +9,7 @@ import type {
   SwitchDeclaration,
   ValueRef,
 } from "../../graph/flow-graph.ts";
+import { MfError } from "../../model/errors.ts";
 import { defined } from "../../std/assert.ts";
 
 export interface FlowPlan {
@@ -113,6 +114,17 @@ export function levelsOfRef(plan: FlowPlan, ref: ValueRef): readonly string[] {
     case "collect":
       return levelsOfRef(plan, ref.of).slice(0, -1);
   }
+}
+
+/** The case that `value` chooses. @throws MfError SWITCH_UNMATCHED */
+export function chosenCase({ name, declaration: { cases } }: SwitchPlan, value: string): string {
+  const chosen = Object.hasOwn(cases, value) ? value : "else";
+  if (Object.hasOwn(cases, chosen)) return chosen;
+  throw new MfError("SWITCH_UNMATCHED", {
+    switch: name,
+    value,
+    cases: Object.keys(cases).join(", "),
+  });
 }
 
 function membersByLevel(

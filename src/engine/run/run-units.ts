@@ -125,6 +125,16 @@ export class UnitTable<T> {
   }
 }
 
+/** How many elements an opening has, undefined until all its lists are loaded. */
+export function elementCount({ lists }: LevelUnit): number | undefined {
+  let count = 1;
+  for (const list of lists) {
+    if (list === undefined) return undefined;
+    count *= list.count;
+  }
+  return count;
+}
+
 /** Row-major: the last each() of a step turns fastest. */
 export function elementAt(level: LevelUnit, position: number, eachPosition: number): InputSource {
   let rest = position;
