@@ -9,6 +9,7 @@ import type {
   SwitchDeclaration,
   ValueRef,
 } from "../../graph/flow-graph.ts";
+import { WHOLE_INPUT } from "../../graph/queries.ts";
 import { MfError } from "../../model/errors.ts";
 import { defined } from "../../std/assert.ts";
 
@@ -71,7 +72,7 @@ export function planFlow(
     const isWhole = "whole" in declaration.inputs;
     const inputs: [string, ValueRef][] =
       "whole" in declaration.inputs
-        ? [["*", declaration.inputs.whole]]
+        ? [[WHOLE_INPUT, declaration.inputs.whole]]
         : Object.entries(declaration.inputs.fields);
     steps.set(declaration.name, {
       name: declaration.name,
