@@ -38,7 +38,8 @@ async function live(flow: RandomFlow, world: SimulatedWorld, durable: Durable): 
   const work = engine.run(flow.fixture).then((ended) => {
     result = ended;
   });
-  await world.runUntil(work);
+  // A broken rule of the store's checks ends the run with that error.
+  if (await world.runUntil(work)) await work;
   return { world, engine, result };
 }
 
@@ -73,7 +74,7 @@ async function killedAndRunAgain(seed: number, killAt: number, expected: unknown
 async function undisturbed(seed: number): Promise<{ events: number; answer: unknown }> {
   const flow = flowOf(seed);
   const history = await live(flow, new SimulatedWorld(seed), new Durable());
-  assert.equal(history.result?.state, "succeeded");
+  assert.equal(history.result?.state, "succeeded", JSON.stringify(history.result?.failures));
   return {
     events: history.world.eventCount,
     answer: await answerOf(history, flow, history.result),

@@ -14,8 +14,8 @@ interface PendingEvent {
   readonly deliver: () => void;
 }
 
-/** A real file operation (the log directory of a run) may take some turns; nothing else is outside the world. */
-const IDLE_TURNS_MAX = 10_000;
+/** A real file operation (the log directory of a run) may take some time; nothing else is outside the world. */
+const IDLE_REAL_MS_MAX = 10_000;
 const DELAY_MS_MAX = 10;
 
 export class SimulatedWorld {
@@ -62,15 +62,16 @@ export class SimulatedWorld {
   /** Delivers events until `work` is done (true) or the kill (false). */
   async runUntil(work: Promise<unknown>): Promise<boolean> {
     let isDone = false;
-    const done = (): void => {
+    const ended = (): void => {
       isDone = true;
     };
-    work.then(done, done);
-    for (let idle = 0; idle < IDLE_TURNS_MAX; idle++) {
+    work.then(ended, ended);
+    let idleSince = performance.now();
+    while (performance.now() - idleSince < IDLE_REAL_MS_MAX) {
       await realTurn();
       if (isDone) return true;
       if (this.isKilled) return false;
-      if (this.#deliverNext()) idle = 0;
+      if (this.#deliverNext()) idleSince = performance.now();
     }
     throw new Error("nothing happens any more, and the work is not done");
   }
