@@ -86,11 +86,6 @@ export function eachRefs(step: StepDeclaration): NamedRef[] {
   return inputRefs(step).filter((input) => input.ref.k === "each");
 }
 
-/** Whether the step opens a foreach of its own. */
-export function isForeach(step: StepDeclaration): boolean {
-  return eachRefs(step).length > 0;
-}
-
 /** Artifacts of `step` that some each() reads directly: the task cuts them into elements while it has them in memory. */
 export function eachOutputs(graph: FlowGraph, step: string): string[] {
   const names = new Set<string>();

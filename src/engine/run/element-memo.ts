@@ -36,8 +36,3 @@ export function elementsFact(
     rssBytesMax: 0,
   };
 }
-
-/** False for what the engine remembers for itself. */
-export function isTaskFact(fact: Fact): boolean {
-  return fact.code !== ELEMENTS_CODE;
-}

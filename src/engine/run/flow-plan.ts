@@ -9,6 +9,8 @@ import type {
   SwitchDeclaration,
   ValueRef,
 } from "../../graph/flow-graph.ts";
+import { WHOLE_INPUT } from "../../graph/queries.ts";
+import { MfError } from "../../model/errors.ts";
 import { defined } from "../../std/assert.ts";
 
 export interface FlowPlan {
@@ -27,6 +29,8 @@ export interface StepPlan {
   readonly code: StepCode;
   /** The part of the identity that is neither slice nor inputs. */
   readonly env: string;
+  /** A process of its own: what may crash, what is measured by itself, what is Python (design §4). */
+  readonly mustBeApart: boolean;
   readonly levels: readonly string[];
   readonly arms: readonly ArmRef[];
   /** Each value once: [input name, reference]; a whole handle stands under "*". */
@@ -68,7 +72,7 @@ export function planFlow(
     const isWhole = "whole" in declaration.inputs;
     const inputs: [string, ValueRef][] =
       "whole" in declaration.inputs
-        ? [["*", declaration.inputs.whole]]
+        ? [[WHOLE_INPUT, declaration.inputs.whole]]
         : Object.entries(declaration.inputs.fields);
     steps.set(declaration.name, {
       name: declaration.name,
@@ -76,6 +80,7 @@ export function planFlow(
       declaration,
       code,
       env: environments[declaration.name] ?? environmentIdOf(code),
+      mustBeApart: code.kind === "python" || code.externals.length > 0,
       levels: declaration.levels,
       arms: declaration.arms,
       inputs,
@@ -110,6 +115,17 @@ export function levelsOfRef(plan: FlowPlan, ref: ValueRef): readonly string[] {
     case "collect":
       return levelsOfRef(plan, ref.of).slice(0, -1);
   }
+}
+
+/** The case that `value` chooses. @throws MfError SWITCH_UNMATCHED */
+export function chosenCase({ name, declaration: { cases } }: SwitchPlan, value: string): string {
+  const chosen = Object.hasOwn(cases, value) ? value : "else";
+  if (Object.hasOwn(cases, chosen)) return chosen;
+  throw new MfError("SWITCH_UNMATCHED", {
+    switch: name,
+    value,
+    cases: Object.keys(cases).join(", "),
+  });
 }
 
 function membersByLevel(

@@ -3,6 +3,7 @@
  * Everything it reads must be done; the run machine sees to that.
  */
 import type { ValueRef } from "../../graph/flow-graph.ts";
+import { WHOLE_INPUT } from "../../graph/queries.ts";
 import { MfError } from "../../model/errors.ts";
 import type { InputSource } from "../../model/fact.ts";
 import { taskText } from "../../model/ids.ts";
@@ -32,7 +33,7 @@ export function resolveRef(
 ): InputSource {
   switch (ref.k) {
     case "param":
-      return ref.name === "*"
+      return ref.name === WHOLE_INPUT
         ? { k: "object", fields: Object.fromEntries(scope.given.params) }
         : defined(scope.given.params.get(ref.name), `parameter ${ref.name}`);
     case "const":

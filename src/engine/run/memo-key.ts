@@ -3,6 +3,7 @@
  * result, so a changed rule here forgets every fact ever made: golden vectors in the tests hold it still.
  */
 import { hash } from "node:crypto";
+import { WHOLE_INPUT } from "../../graph/queries.ts";
 import type { InputSource, TaskInputs } from "../../model/fact.ts";
 import type { Cid, MemoKey } from "../../model/ids.ts";
 
@@ -13,9 +14,6 @@ export interface MemoKeyParts {
   readonly seed: string;
   readonly salt?: string;
 }
-
-/** The name under which a whole handle enters the identity. */
-export const WHOLE_INPUT = "*";
 
 /** The id of an input value: its content's where that is known, else a digest of the ids it is made of. */
 export function inputId(source: InputSource): string {

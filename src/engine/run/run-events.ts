@@ -1,8 +1,17 @@
 /** What goes into and comes out of the run machine: events are past, effects are orders. */
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource } from "../../model/fact.ts";
-import type { RunState } from "../../model/journal.ts";
+import type { JournalEntry, RunState } from "../../model/journal.ts";
+import type { GivenValues } from "./input-resolution.ts";
 import type { ElementList, LevelUnit, SwitchUnit, TaskUnit } from "./run-units.ts";
+
+/** What a run is given besides its plan. */
+export interface RunMachineOptions {
+  readonly given: GivenValues;
+  readonly seed: string;
+  readonly tasksMax: number;
+  readonly noCache: boolean;
+}
 
 export type RunMachineEvent =
   | { readonly t: "started" }
@@ -57,4 +66,22 @@ export interface AttemptFailure {
   readonly isFinal: boolean;
   readonly error: ErrorRecord;
   readonly retryInMs?: number;
+}
+
+/** As the journal keeps it. */
+export function failureEntry(
+  { step, index, attempt, outcome, isFinal, error }: AttemptFailure,
+  { at, by }: { readonly at: number; readonly by: string },
+): JournalEntry {
+  return {
+    t: "attempt-failed",
+    at,
+    step,
+    index,
+    attempt,
+    outcome,
+    final: isFinal,
+    error,
+    by,
+  };
 }

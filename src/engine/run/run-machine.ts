@@ -5,24 +5,31 @@
  */
 import { MfError, toErrorRecord, type ErrorRecord } from "../../model/errors.ts";
 import type { Fact } from "../../model/fact.ts";
-import type { RunState, TaskCounts } from "../../model/journal.ts";
+import type { RunState } from "../../model/journal.ts";
 import { assert, unreachable } from "../../std/assert.ts";
-import type { StepProgress } from "../run-api.ts";
-import type { FlowPlan } from "./flow-plan.ts";
-import { resolveRef, type GivenValues } from "./input-resolution.ts";
-import type { AttemptFailure, RunEffect, RunMachineEvent } from "./run-events.ts";
+import { decideFailure } from "./failure-decision.ts";
+import { chosenCase, type FlowPlan } from "./flow-plan.ts";
+import { resolveRef } from "./input-resolution.ts";
+import type {
+  AttemptFailure,
+  RunEffect,
+  RunMachineEvent,
+  RunMachineOptions,
+} from "./run-events.ts";
 import { TASK_LOSSES_MAX } from "./run-limits.ts";
 import { RunTally, type StepTally } from "./run-tally.ts";
-import { type LevelUnit, type SwitchUnit, type TaskUnit, type Unit } from "./run-units.ts";
+import {
+  elementCount,
+  type LevelUnit,
+  type SwitchUnit,
+  type TaskUnit,
+  type Unit,
+} from "./run-units.ts";
 import { taskIdentity } from "./task-identity.ts";
 import { UnitGraph } from "./unit-graph.ts";
 
-export interface RunMachineOptions {
-  readonly given: GivenValues;
-  readonly seed: string;
-  readonly tasksMax: number;
-  readonly noCache: boolean;
-}
+const END_STATES = { running: "succeeded", failing: "failed", cancelling: "cancelled" } as const;
+const CANCELLED: ErrorRecord = { code: "STEP_CANCELLED", details: {} };
 
 export class RunMachine {
   readonly #plan: FlowPlan;
@@ -32,7 +39,6 @@ export class RunMachine {
   #effects: RunEffect[] = [];
   #now = 0;
   #phase: "waiting" | "running" | "failing" | "cancelling" | "over" = "waiting";
-  #isRootOpen = true;
   /** Units that are neither done nor skipped. */
   #openUnits = 0;
   #running = 0;
@@ -58,7 +64,7 @@ export class RunMachine {
       case "started":
         this.#phase = "running";
         this.#graph.openRoot();
-        this.#isRootOpen = false;
+        this.#tally.isRootOpen = false;
         return;
       case "looked-up":
         return this.#lookedUp(event.task, event.fact);
@@ -115,18 +121,9 @@ export class RunMachine {
     return this.#phase === "over" ? this.#endState : "running";
   }
 
-  counts(): TaskCounts {
-    return this.#tally.counts();
-  }
-
-  progress(now: number): StepProgress[] {
-    return [...this.#tally.all()].map((tally) =>
-      this.#tally.progress(tally, now, this.#isRootOpen),
-    );
-  }
-
-  stepProgress(step: string, now: number): StepProgress {
-    return this.#tally.progress(this.#tally.of(step), now, this.#isRootOpen);
+  /** The counts as they stand: to be read, not changed. */
+  get tally(): Pick<RunTally, "counts" | "progressOf" | "progressOfAll"> {
+    return this.#tally;
   }
 
   #created(unit: Unit): void {
@@ -185,11 +182,8 @@ export class RunMachine {
   }
 
   #openWhenLoaded(level: LevelUnit): void {
-    let count = 1;
-    for (const list of level.lists) {
-      if (list === undefined) return;
-      count *= list.count;
-    }
+    const count = elementCount(level);
+    if (count === undefined) return;
     const total = this.#tally.of(level.step.name).total + count;
     const max = this.#options.tasksMax;
     if (total > max) {
@@ -202,15 +196,8 @@ export class RunMachine {
 
   #valueRead(unit: SwitchUnit, value: string): void {
     if (this.#phase !== "running") return;
-    const { cases } = unit.plan.declaration;
-    const chosen = Object.hasOwn(cases, value) ? value : "else";
-    if (Object.hasOwn(cases, chosen)) return this.#graph.choose(unit, chosen);
-    const error = new MfError("SWITCH_UNMATCHED", {
-      switch: unit.plan.name,
-      value,
-      cases: Object.keys(cases).join(", "),
-    });
-    this.#failUnit(unit.plan.name, unit.index, toErrorRecord(error));
+    const chosen = this.#resolved(unit.plan.name, unit.index, () => chosenCase(unit.plan, value));
+    if (chosen !== undefined) this.#graph.choose(unit, chosen);
   }
 
   #identify(task: TaskUnit): void {
@@ -285,24 +272,25 @@ export class RunMachine {
 
   #attemptFailed(task: TaskUnit, error: ErrorRecord): void {
     const tally = this.#ended(task);
-    const { retry, hasCatch } = task.step.declaration.options;
     const attempt = task.attempt++;
     task.failures++;
-    const isRunning = this.#phase === "running";
-    if (isRunning && task.catching === undefined && task.failures <= retry.times) {
-      const retryInMs = retry.backoffMs * retry.factor ** (task.failures - 1);
-      this.#recordFailure(task, { attempt, outcome: "failed", isFinal: false, error, retryInMs });
-      if (retryInMs <= 0) return this.#enqueue(task, false);
-      task.phase = "backing-off";
-      this.#effects.push({ t: "wake-later", task, afterMs: retryInMs });
-      return;
-    }
-    if (isRunning && hasCatch && task.catching === undefined) {
+    const wasCatching = task.catching !== undefined;
+    const decision =
+      this.#phase === "running"
+        ? decideFailure(task.step.declaration.options, { failures: task.failures, wasCatching })
+        : undefined;
+    if (decision === undefined || decision.k === "fail")
+      return this.#failTask(task, tally, { attempt, outcome: "failed", isFinal: true, error });
+    const failure = { attempt, outcome: "failed", isFinal: false, error } as const;
+    if (decision.k === "catch") {
       task.catching = error;
-      this.#recordFailure(task, { attempt, outcome: "failed", isFinal: false, error });
+      this.#recordFailure(task, failure);
       return this.#enqueue(task, true);
     }
-    this.#failTask(task, tally, { attempt, outcome: "failed", isFinal: true, error });
+    this.#recordFailure(task, { ...failure, retryInMs: decision.afterMs });
+    if (decision.afterMs <= 0) return this.#enqueue(task, false);
+    task.phase = "backing-off";
+    this.#effects.push({ t: "wake-later", task, afterMs: decision.afterMs });
   }
 
   #attemptLost(task: TaskUnit): void {
@@ -326,17 +314,12 @@ export class RunMachine {
   }
 
   #attemptCancelled(task: TaskUnit): void {
-    if (this.#phase === "running")
-      return this.#attemptFailed(task, { code: "STEP_CANCELLED", details: {} });
+    if (this.#phase === "running") return this.#attemptFailed(task, CANCELLED);
     const tally = this.#ended(task);
     task.phase = "cancelled";
     tally.cancelled++;
-    this.#recordFailure(task, {
-      attempt: task.attempt,
-      outcome: "cancelled",
-      isFinal: true,
-      error: { code: "STEP_CANCELLED", details: {} },
-    });
+    const { attempt } = task;
+    this.#recordFailure(task, { attempt, outcome: "cancelled", isFinal: true, error: CANCELLED });
   }
 
   #ended(task: TaskUnit): StepTally {
@@ -389,17 +372,9 @@ export class RunMachine {
   }
 
   #finishWhenOver(): void {
-    const isOver =
-      this.#phase === "running"
-        ? this.#openUnits === 0
-        : (this.#phase === "failing" || this.#phase === "cancelling") && this.#running === 0;
-    if (!isOver) return;
-    const state =
-      this.#phase === "running"
-        ? "succeeded"
-        : this.#phase === "cancelling"
-          ? "cancelled"
-          : "failed";
+    const isOver = this.#phase === "running" ? this.#openUnits === 0 : this.#running === 0;
+    if (!isOver || this.#phase === "waiting" || this.#phase === "over") return;
+    const state = END_STATES[this.#phase];
     this.#phase = "over";
     this.#endState = state;
     this.#effects.push({
@@ -417,13 +392,7 @@ export class RunMachine {
   }
 
   #announceWhenFinished(tally: StepTally): void {
-    if (
-      tally.isFinished ||
-      tally.running > 0 ||
-      this.#isRootOpen ||
-      !this.#tally.isOver(tally, this.#isRootOpen)
-    )
-      return;
+    if (tally.isFinished || tally.running > 0 || !this.#tally.isOver(tally)) return;
     tally.isFinished = true;
     this.#effects.push({ t: "announce-step", step: tally.step.name, what: "finished" });
   }

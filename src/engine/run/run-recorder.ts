@@ -1,13 +1,13 @@
 /**
  * Makes what happened durable, in order, and only then says so: everything that arrives while one commit is under way
- * goes into the next, so the slower the disk, the larger (never the more) the syncs.
+ * goes into the next, up to what one turn of the loop can encode.
  */
 import type { Clock } from "../../env/clock.ts";
 import type { Fact } from "../../model/fact.ts";
 import type { RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary, TaskSucceeded } from "../../model/journal.ts";
 import type { InlineContent, Store } from "../../store/ports.ts";
-import { OUTCOMES_PER_TURN, SUMMARY_INTERVAL_MS } from "./run-limits.ts";
+import { COMMIT_TASKS_MAX, OUTCOMES_PER_TURN, SUMMARY_INTERVAL_MS } from "./run-limits.ts";
 
 export interface RunRecorderDeps {
   readonly store: Pick<Store, "commit">;
@@ -62,8 +62,7 @@ export class RunRecorder {
   async #commitAll(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const parts = this.#waiting;
-        this.#waiting = [];
+        const parts = this.#waiting.splice(0, partsOfCommit(this.#waiting));
         await this.#commit(parts);
         await this.#tell(parts);
       }
@@ -107,4 +106,16 @@ export class RunRecorder {
       }
     }
   }
+}
+
+/** At least one, whatever its size: a batch's outcomes share a scratch segment and so a commit. */
+function partsOfCommit(waiting: readonly RecordedPart[]): number {
+  let tasks = 0;
+  let parts = 0;
+  for (const part of waiting) {
+    tasks += part.succeeded?.length ?? 0;
+    if (parts > 0 && tasks > COMMIT_TASKS_MAX) break;
+    parts++;
+  }
+  return parts;
 }

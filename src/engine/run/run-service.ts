@@ -6,7 +6,7 @@ import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
 import { MfError, toErrorRecord } from "../../model/errors.ts";
 import type { Fact } from "../../model/fact.ts";
-import type { Cid, RunRef } from "../../model/ids.ts";
+import type { RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
@@ -21,12 +21,14 @@ import type { ContentCache } from "./content-cache.ts";
 import { ElementLoader } from "./element-loader.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
-import type { AttemptFailure, RunEffect } from "./run-events.ts";
+import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
 import { FAILURES_SHOWN_MAX, LOOK_UPS_PER_TURN, UNITS_PER_TURN } from "./run-limits.ts";
+import { RunListeners } from "./run-listeners.ts";
 import { RunMachine } from "./run-machine.ts";
 import { RunRecorder } from "./run-recorder.ts";
 import type { SwitchUnit, TaskUnit, LevelUnit } from "./run-units.ts";
 import { readSwitchValue } from "./switch-value.ts";
+import { usableFacts } from "./usable-facts.ts";
 
 export interface RunServiceDeps {
   readonly store: Store;
@@ -61,7 +63,7 @@ export class RunService implements RunHandle {
   readonly #recorder: RunRecorder;
   readonly #elements: ElementLoader;
   readonly #attempts: AttemptRunner;
-  readonly #listeners = new Set<(event: RunEvent) => void>();
+  readonly #listeners: RunListeners;
   readonly #failures: TaskFailure[] = [];
   readonly #timers = new Set<() => void>();
   readonly #abort = new AbortController();
@@ -80,6 +82,7 @@ export class RunService implements RunHandle {
     this.run = options.run;
     this.#deps = deps;
     this.#options = options;
+    this.#listeners = new RunListeners(deps.logger);
     this.finished = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -139,14 +142,14 @@ export class RunService implements RunHandle {
           this.#storeError === undefined ? undefined : reject(this.#storeError as Error),
         );
     });
-    this.#emit({ t: "run-started", run: this.run });
+    this.#listeners.emit({ t: "run-started", run: this.run });
     this.#accept({ t: "started" });
   }
 
   progress(): RunProgress {
     const now = this.#deps.clock.monotonic();
-    const steps = this.#machine
-      .progress(now)
+    const steps = this.#machine.tally
+      .progressOfAll(now)
       .map((step) => ({ ...step, ...this.#attempts.fractionOf(step.name) }));
     return {
       state: this.#machine.state,
@@ -156,8 +159,7 @@ export class RunService implements RunHandle {
   }
 
   subscribe(listener: (event: RunEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   cancel(): void {
@@ -255,7 +257,7 @@ export class RunService implements RunHandle {
     try {
       while (this.#lookUps.length > 0) {
         const tasks = this.#lookUps.splice(0, LOOK_UPS_PER_TURN);
-        const facts = await this.#usableFacts(tasks);
+        const facts = await usableFacts(tasks, this.#deps);
         for (const [position, task] of tasks.entries())
           this.#accept({ t: "looked-up", task, fact: facts[position] });
       }
@@ -263,29 +265,6 @@ export class RunService implements RunHandle {
       this.#broken(error);
     }
     this.#isLookingUp = false;
-  }
-
-  /** A fact is used while it is young enough and everything it names is still here. */
-  async #usableFacts(tasks: readonly TaskUnit[]): Promise<(Fact | undefined)[]> {
-    const { store, clock } = this.#deps;
-    const now = clock.now();
-    const keys = tasks.flatMap((task) => task.identity?.memoKey ?? []);
-    const facts = (await store.getFacts(keys)).map((fact, position) => {
-      const ttlMs = tasks[position]?.step.declaration.options.cache.ttlMs;
-      return fact !== undefined && ttlMs !== undefined && now - fact.at > ttlMs ? undefined : fact;
-    });
-    const ids = new Set<Cid>();
-    for (const fact of facts) for (const ref of Object.values(fact?.outputs ?? {})) ids.add(ref.id);
-    if (ids.size === 0) return facts;
-    const list = [...ids];
-    const isHere = await store.has(list);
-    const missing = new Set(list.filter((_, position) => isHere[position] !== true));
-    if (missing.size === 0) return facts;
-    return facts.map((fact) =>
-      fact !== undefined && Object.values(fact.outputs).some((ref) => missing.has(ref.id))
-        ? undefined
-        : fact,
-    );
   }
 
   async #loadElements({
@@ -341,22 +320,12 @@ export class RunService implements RunHandle {
 
   #recordFailure(failure: AttemptFailure): void {
     const { step, index, attempt, outcome, isFinal, error, retryInMs } = failure;
-    const entry: JournalEntry = {
-      t: "attempt-failed",
-      at: this.#deps.clock.now(),
-      step,
-      index,
-      attempt,
-      outcome,
-      final: isFinal,
-      error,
-      by: this.#deps.peer,
-    };
-    this.#recorder.add({ entries: [entry] });
+    const { clock, peer } = this.#deps;
+    this.#recorder.add({ entries: [failureEntry(failure, { at: clock.now(), by: peer })] });
     const shown: TaskFailure = { step, index, attempt, error };
     if (isFinal && outcome !== "cancelled" && this.#failures.length < FAILURES_SHOWN_MAX)
       this.#failures.push(shown);
-    this.#emit({
+    this.#listeners.emit({
       t: "attempt-failed",
       failure: shown,
       ...(retryInMs === undefined ? {} : { retryInMs }),
@@ -364,10 +333,10 @@ export class RunService implements RunHandle {
   }
 
   #announce(step: string, what: "started" | "finished"): void {
-    const progress = this.#machine.stepProgress(step, this.#deps.clock.monotonic());
-    if (what === "finished") this.#emit({ t: "step-finished", step, progress });
+    const progress = this.#machine.tally.progressOf(step, this.#deps.clock.monotonic());
+    if (what === "finished") this.#listeners.emit({ t: "step-finished", step, progress });
     else
-      this.#emit({
+      this.#listeners.emit({
         t: "step-started",
         step,
         ...(progress.total === undefined ? {} : { total: progress.total }),
@@ -391,10 +360,10 @@ export class RunService implements RunHandle {
       run: this.run,
       state,
       durationMs,
-      tasks: this.#machine.counts(),
+      tasks: this.#machine.tally.counts(),
       failures: this.#failures,
     };
-    this.#emit({ t: "run-finished", result });
+    this.#listeners.emit({ t: "run-finished", result });
     this.#resolve(result);
   }
 
@@ -419,19 +388,8 @@ export class RunService implements RunHandle {
     return {
       ...summary,
       state: this.#machine.state === "waiting" ? "running" : this.#machine.state,
-      counts: this.#machine.counts(),
+      counts: this.#machine.tally.counts(),
       ...(this.#endedAt === undefined ? {} : { finishedAt: this.#endedAt }),
     };
-  }
-
-  /** A listener's mistake is its own. */
-  #emit(event: RunEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#deps.logger.error("listener-threw", { event: event.t, message: String(error) });
-      }
-    }
   }
 }

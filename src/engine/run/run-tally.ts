@@ -23,6 +23,8 @@ export interface StepTally {
 
 export class RunTally {
   readonly #steps = new Map<string, StepTally>();
+  /** Until what stands outside every foreach is made, no total is known. */
+  isRootOpen = true;
 
   constructor(plan: FlowPlan) {
     for (const step of plan.steps.values()) {
@@ -51,15 +53,12 @@ export class RunTally {
   }
 
   /** Levels are known outermost first: one is, once all its openings are over and those around it are known. */
-  isTotalKnown(tally: StepTally, isRootOpen: boolean): boolean {
-    return !isRootOpen && tally.step.levels.every((level) => this.of(level).openLevels === 0);
+  isTotalKnown(tally: StepTally): boolean {
+    return !this.isRootOpen && tally.step.levels.every((level) => this.of(level).openLevels === 0);
   }
 
-  isOver(tally: StepTally, isRootOpen: boolean): boolean {
-    return (
-      tally.executed + tally.reused + tally.failed === tally.total &&
-      this.isTotalKnown(tally, isRootOpen)
-    );
+  isOver(tally: StepTally): boolean {
+    return tally.executed + tally.reused + tally.failed === tally.total && this.isTotalKnown(tally);
   }
 
   counts(): TaskCounts {
@@ -74,8 +73,13 @@ export class RunTally {
     return counts;
   }
 
-  progress(tally: StepTally, now: number, isRootOpen: boolean): StepProgress {
-    const isKnown = this.isTotalKnown(tally, isRootOpen);
+  progressOfAll(now: number): StepProgress[] {
+    return [...this.#steps.keys()].map((step) => this.progressOf(step, now));
+  }
+
+  progressOf(step: string, now: number): StepProgress {
+    const tally = this.of(step);
+    const isKnown = this.isTotalKnown(tally);
     const wallMs =
       tally.startedAtMs === undefined
         ? 0

@@ -99,22 +99,40 @@ export interface ListUnit extends UnitBase {
   readonly of: ValueRef;
   readonly level: LevelUnit;
   isOpen: boolean;
+  /** The pass that waits for the elements goes on; after it comes the one that takes them in. */
+  isWaiting: boolean;
+  /** Elements looked at so far in that pass. */
+  position: number;
+  items: InputSource[];
   source?: InputSource;
 }
 
-/** Units are found by step (or switch) and index. */
+/** Units are found by step (or switch) and index. The last position is an array's, so that a foreach costs no text a task. */
 export class UnitTable<T> {
-  readonly #byName = new Map<string, Map<string, T>>();
+  readonly #byName = new Map<string, Map<string, T[]>>();
 
   get(name: string, index: readonly number[]): T | undefined {
-    return this.#byName.get(name)?.get(keyOf(index));
+    return this.#byName.get(name)?.get(prefixOf(index))?.[index.at(-1) ?? 0];
   }
 
   set(name: string, index: readonly number[], unit: T): void {
     let units = this.#byName.get(name);
     if (units === undefined) this.#byName.set(name, (units = new Map()));
-    units.set(keyOf(index), unit);
+    const prefix = prefixOf(index);
+    let row = units.get(prefix);
+    if (row === undefined) units.set(prefix, (row = []));
+    row[index.at(-1) ?? 0] = unit;
   }
+}
+
+/** How many elements an opening has, undefined until all its lists are loaded. */
+export function elementCount({ lists }: LevelUnit): number | undefined {
+  let count = 1;
+  for (const list of lists) {
+    if (list === undefined) return undefined;
+    count *= list.count;
+  }
+  return count;
 }
 
 /** Row-major: the last each() of a step turns fastest. */
@@ -126,6 +144,7 @@ export function elementAt(level: LevelUnit, position: number, eachPosition: numb
   return list.at(rest % list.count);
 }
 
-function keyOf(index: readonly number[]): string {
-  return index.length === 1 ? String(index[0]) : index.join(",");
+/** A name's indexes are all of one length, so none is mistaken for another. */
+function prefixOf(index: readonly number[]): string {
+  return index.length < 2 ? "" : index.slice(0, -1).join(",");
 }

@@ -1,4 +1,5 @@
 /** What a task is, once everything it reads is there: its inputs, its seed and the key under which its fact is looked up. */
+import { WHOLE_INPUT } from "../../graph/queries.ts";
 import type { InputSource } from "../../model/fact.ts";
 import { assert } from "../../std/assert.ts";
 import { resolveRef, type ResolutionScope } from "./input-resolution.ts";
@@ -20,7 +21,7 @@ export function taskIdentity(
       fields[name] = elementAt(task.level, index.at(-1) ?? 0, eachPosition++);
     } else fields[name] = resolveRef(scope, ref, index);
   }
-  const inputs = step.isWhole ? { whole: fields["*"] as InputSource } : { fields };
+  const inputs = step.isWhole ? { whole: fields[WHOLE_INPUT] as InputSource } : { fields };
   const ids = inputIds(inputs);
   const seed = seedOf(scope.plan.flow, step.name, index, runSeed);
   const salt = step.declaration.options.cache.salt ?? "";

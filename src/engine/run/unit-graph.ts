@@ -6,6 +6,7 @@ import type { ArmRef, ValueRef } from "../../graph/flow-graph.ts";
 import { assert, defined } from "../../std/assert.ts";
 import { levelsOfRef, ROOT_LEVEL, type FlowPlan, type Member, type StepPlan } from "./flow-plan.ts";
 import { resolveRef, type GivenValues, type ResolutionScope } from "./input-resolution.ts";
+import { ELEMENTS_PER_UNIT } from "./run-limits.ts";
 import {
   NO_UNITS,
   TaskUnit,
@@ -144,6 +145,9 @@ export class UnitGraph implements ResolutionScope {
       of: ref.of,
       level,
       isOpen: false,
+      isWaiting: false,
+      position: 0,
+      items: [],
     };
     table.set("", prefix, unit);
     this.#hooks.created(unit);
@@ -285,21 +289,31 @@ export class UnitGraph implements ResolutionScope {
     if (unit.kind !== "list") this.#hooks.skipped(unit);
   }
 
+  /** A slice of a pass over the elements: thousands of them must not block the loop either. */
   #collect(unit: ListUnit): void {
+    const { count } = unit.level;
     if (!unit.isOpen) {
       unit.isOpen = true;
+      // One for the pass itself, so that it is not done before every element was asked.
       unit.waits = 1;
-      for (let i = 0; i < unit.level.count; i++) this.#await(unit, unit.of, [...unit.index, i]);
+      unit.isWaiting = true;
+    }
+    const end = Math.min(count, unit.position + ELEMENTS_PER_UNIT);
+    for (; unit.position < end; unit.position++) {
+      const index = [...unit.index, unit.position];
+      if (unit.isWaiting) this.#await(unit, unit.of, index);
+      else if (!this.#isSkipped(unit.of, index)) unit.items.push(resolveRef(this, unit.of, index));
+    }
+    if (unit.position < count) {
+      this.#queue.push(unit);
+    } else if (unit.isWaiting) {
+      unit.isWaiting = false;
+      unit.position = 0;
       this.#release(unit);
-      return;
+    } else {
+      unit.source = { k: "list", items: unit.items };
+      this.finish(unit);
     }
-    const items = [];
-    for (let i = 0; i < unit.level.count; i++) {
-      const index = [...unit.index, i];
-      if (!this.#isSkipped(unit.of, index)) items.push(resolveRef(this, unit.of, index));
-    }
-    unit.source = { k: "list", items };
-    this.finish(unit);
   }
 
   #isSkipped(ref: ValueRef, index: readonly number[]): boolean {

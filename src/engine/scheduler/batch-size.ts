@@ -9,8 +9,8 @@ export const BATCH_WORK_MS = 100;
 /** A worker gives back what it has not begun after this long, so a wrong guess costs little. */
 export const BATCH_YIELD_MS = 200;
 
-/** Bounds the work of one commit and of one turn of the loop. */
-export const BATCH_ATTEMPTS_MAX = 512;
+/** Bounds the work of one commit and of one turn of the loop (a message of 512 blocks it for over 20 ms). */
+export const BATCH_ATTEMPTS_MAX = 128;
 
 /** Sent first, while nothing is known about a step. */
 export const BATCH_ATTEMPTS_FIRST = 4;

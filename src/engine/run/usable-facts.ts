@@ -1,0 +1,36 @@
+/** Which stored facts a run may use instead of running the task: young enough, and everything they name still here. */
+import type { Clock } from "../../env/clock.ts";
+import type { Fact } from "../../model/fact.ts";
+import type { Cid } from "../../model/ids.ts";
+import type { Store } from "../../store/ports.ts";
+import type { TaskUnit } from "./run-units.ts";
+
+export interface FactSources {
+  readonly store: Pick<Store, "getFacts" | "has">;
+  readonly clock: Clock;
+}
+
+/** One answer a task, undefined where it has to run. Each task knows its identity. */
+export async function usableFacts(
+  tasks: readonly TaskUnit[],
+  { store, clock }: FactSources,
+): Promise<(Fact | undefined)[]> {
+  const now = clock.now();
+  const keys = tasks.flatMap((task) => task.identity?.memoKey ?? []);
+  const facts = (await store.getFacts(keys)).map((fact, position) => {
+    const ttlMs = tasks[position]?.step.declaration.options.cache.ttlMs;
+    return fact !== undefined && ttlMs !== undefined && now - fact.at > ttlMs ? undefined : fact;
+  });
+  const ids = new Set<Cid>();
+  for (const fact of facts) for (const ref of Object.values(fact?.outputs ?? {})) ids.add(ref.id);
+  if (ids.size === 0) return facts;
+  const list = [...ids];
+  const isHere = await store.has(list);
+  const missing = new Set(list.filter((_, position) => isHere[position] !== true));
+  if (missing.size === 0) return facts;
+  return facts.map((fact) =>
+    fact !== undefined && Object.values(fact.outputs).some((ref) => missing.has(ref.id))
+      ? undefined
+      : fact,
+  );
+}
