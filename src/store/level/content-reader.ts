@@ -51,7 +51,7 @@ export class ContentReader {
   async read(id: Cid): Promise<Uint8Array> {
     const location = await this.#locateOne(id);
     if ("inline" in location) return location.inline;
-    const whole = new Uint8Array(location.bytes);
+    const whole = newBytes(location.bytes);
     let at = 0;
     for (const part of location.parts) {
       await this.#readPart(id, part, whole.subarray(at, at + part.bytes));
@@ -67,7 +67,7 @@ export class ContentReader {
       return;
     }
     for (const part of location.parts) {
-      const data = new Uint8Array(part.bytes);
+      const data = newBytes(part.bytes);
       await this.#readPart(id, part, data);
       yield data;
     }
@@ -164,4 +164,10 @@ export class ContentReader {
     }
     throw new MfError("CONTENT_MISMATCH", { id });
   }
+}
+
+/** Not zeroed: every byte is read into it, or it is thrown away. */
+function newBytes(length: number): Uint8Array {
+  const { buffer } = Buffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer);
 }
