@@ -58,9 +58,9 @@ test("mermaid: shapes, arrows and escaped texts", async () => {
 
 test("dot: thick for each, dashed for collect and arms, and nothing breaks out of a string", async () => {
   const text = await drawGraph(sampleGraph(hostile), "dot");
-  assert.match(text, /"step:load" -> "step:fit" \[label=" lrs ", class="each", penwidth="2\.6"\]/);
+  assert.match(text, /"step:load" -> "step:fit" \[label="  lrs  ", class="each", penwidth="2\.6"\]/);
   assert.match(text, /"step:fit" -> "step:best" \[label="", class="collect", style="dashed"/);
-  assert.match(text, /"switch:route" -> "step:small" \[label=" small ", class="arm"/);
+  assert.match(text, /"switch:route" -> "step:small" \[label="  small  ", class="arm"/);
   assert.ok(text.includes('tooltip="<script>alert(\\"x\\")</script> &amp;  [31m\\n日本語'));
 });
 
