@@ -74,10 +74,11 @@ function boxAttributes(box: Box): string {
   ].join(", ");
 }
 
-/** Name, and what a run says about it. */
+/** Name, and what a run says about it: the state as a word too, since nobody should have to tell red from green. */
 export function boxLines(box: Box): string[] {
   const title = box.many ? `${box.name} ×` : box.name;
-  const second = [box.view?.count, box.view?.time].filter((part) => part !== undefined).join(" · ");
+  const { state, count, time } = box.view ?? {};
+  const second = [state, count, time].filter((part) => part !== undefined).join(" · ");
   const python = box.kind === "python" && box.note !== undefined ? [box.note] : [];
   return [title, ...python, ...(second === "" ? [] : [second])];
 }
