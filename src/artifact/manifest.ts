@@ -16,7 +16,7 @@ export interface ManifestChunk {
   readonly bytes: number;
 }
 
-/** Keys sorted, no blanks, links as `{"/":cid}` alone: what DAG-JSON asks for. */
+/** Keys sorted, no blanks, links as `{"/":cid}` alone: what dag-json asks for. */
 export function encodeManifest(manifest: Manifest): { id: Cid; data: Uint8Array } {
   const chunks = manifest.chunks.map(({ id, bytes }) => ({ bytes, id: { "/": id } }));
   const text = JSON.stringify({ bytes: manifest.bytes, chunks, codec: manifest.codec, v: 1 });

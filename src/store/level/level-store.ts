@@ -21,6 +21,7 @@ import {
   journalKey,
   PREFIX,
   runKey,
+  summaryOps,
   timeKeys,
 } from "./index-rows.ts";
 import type { KvOp } from "./kv.ts";
@@ -291,13 +292,4 @@ export class LevelStore implements Store {
     this.#queue.rejectAll(poison);
     return poison;
   }
-}
-
-function summaryOps(summary: RunSummary): KvOp[] {
-  const [flowTime, time] = timeKeys(summary.run, summary.createdAt);
-  return [
-    { type: "put", key: PREFIX.run + runKey(summary.run), value: encodeValue(summary).data },
-    { type: "put", key: flowTime, value: new Uint8Array() },
-    { type: "put", key: time, value: new Uint8Array() },
-  ];
 }
