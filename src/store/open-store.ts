@@ -29,16 +29,23 @@ export async function openStore(home: string, options: OpenStoreOptions): Promis
   const layout = layoutOf(home);
   makeDirectories(layout);
   const lock = guarded(home, () => lockStore(home, random));
+  const worker = new StoreWorker();
   try {
     sweepScratch(layout);
-    const index = new LevelIndex(layout, options.openKv ?? openLevelKv, logger);
+    const openKv = options.openKv ?? openLevelKv;
+    const index = new LevelIndex({
+      layout,
+      openKv,
+      logger,
+      walk: (file) => worker.walk(file),
+    });
     await index.open(options.mode === "rebuild");
-    const worker = new StoreWorker();
     const shelf = new SegmentShelf(layout, index, worker);
     const reader = new ContentReader(layout, index, logger);
     logger.debug("store.opened", { home, ms: clock.monotonic() - started });
     return new LevelStore({ layout, index, shelf, reader, worker, lock });
   } catch (error) {
+    await worker.close();
     lock.release();
     throw error;
   }

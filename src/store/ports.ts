@@ -45,7 +45,7 @@ export interface Store {
   /** All facts, in key order. */
   facts(): AsyncIterable<Fact>;
 
-  /** Stores bytes as they are (codec raw), or an encoded structured value (codec messagepack). */
+  /** Stores bytes as they are (codec raw), or an encoded structured value (codec messagepack). Leave them alone until it resolves. */
   putBytes(data: Uint8Array, codec: "raw" | "messagepack"): Promise<{ id: Cid; bytes: number }>;
   /** Streams a file in; id is that of its bytes. */
   putFile(path: string): Promise<{ id: Cid; bytes: number }>;

@@ -36,6 +36,9 @@ for (const size of [4096, 256 * 1024, 1024 * 1024]) {
   for (const id of ids) await store.read(id satisfies Cid);
   const get = rate(started);
   started = performance.now();
+  for (const id of ids) await store.read(id);
+  const again = rate(started);
+  started = performance.now();
   for (const [i, data] of values.entries()) {
     const fd = openSync(join(home, `plain-${size}-${i}`), "w");
     writeSync(fd, data);
@@ -47,7 +50,7 @@ for (const size of [4096, 256 * 1024, 1024 * 1024]) {
   for (let i = 0; i < count; i++) readFileSync(join(home, `plain-${size}-${i}`));
   const fileGet = rate(started);
   process.stdout.write(
-    `${size} bytes: store put ${put}, get ${get}; plain files put ${filePut}, get ${fileGet}\n`,
+    `${size} bytes: store put ${put}, get ${get}, get again ${again}; plain files put ${filePut}, get ${fileGet}\n`,
   );
 }
 await store.close();

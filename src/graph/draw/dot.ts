@@ -44,13 +44,13 @@ export function dotText(graph: FlowGraph, states?: StepViews): string {
   const { boxes, arrows } = viewOf(graph, states);
   return [
     `digraph ${quoted(graph.name)} {`,
-    '  graph [rankdir="TB", nodesep="0.45", ranksep="0.55", pad="0.25", bgcolor="transparent", fontname="Helvetica,Arial,sans-serif"];',
+    '  graph [rankdir="TB", nodesep="0.45", ranksep="0.55", pad="0.25", bgcolor="#fbfcfe", fontname="Helvetica,Arial,sans-serif"];',
     '  node [fontname="Helvetica,Arial,sans-serif", fontsize="13", fontcolor="#1d2433", penwidth="1.3", margin="0.2,0.1"];',
     '  edge [fontname="Helvetica,Arial,sans-serif", fontsize="10", color="#5f6b7d", fontcolor="#4a5568", arrowsize="0.7"];',
     ...boxes.map((box) => `  ${quoted(box.id)} [${boxAttributes(box)}];`),
     ...arrows.map(
       (arrow) =>
-        `  ${quoted(arrow.source)} -> ${quoted(arrow.target)} [label=${quoted(arrow.label === "" ? "" : ` ${arrow.label} `)}, class=${quoted(arrow.kind)}, ${ARROW_STYLE[arrow.kind]}];`,
+        `  ${quoted(arrow.source)} -> ${quoted(arrow.target)} [label=${quoted(arrow.label === "" ? "" : `  ${arrow.label}  `)}, class=${quoted(arrow.kind)}, ${ARROW_STYLE[arrow.kind]}];`,
     ),
     "}",
     "",
@@ -74,10 +74,11 @@ function boxAttributes(box: Box): string {
   ].join(", ");
 }
 
-/** Name, and what a run says about it. */
+/** Name, and what a run says about it: the state as a word too, since nobody should have to tell red from green. */
 export function boxLines(box: Box): string[] {
   const title = box.many ? `${box.name} ×` : box.name;
-  const second = [box.view?.count, box.view?.time].filter((part) => part !== undefined).join(" · ");
+  const { state, count, time } = box.view ?? {};
+  const second = [state, count, time].filter((part) => part !== undefined).join(" · ");
   const python = box.kind === "python" && box.note !== undefined ? [box.note] : [];
   return [title, ...python, ...(second === "" ? [] : [second])];
 }

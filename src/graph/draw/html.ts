@@ -47,8 +47,10 @@ function paramTable(graph: FlowGraph): string {
   return `<table>\n<tr><th>parameter</th><th>kind</th><th>default</th><th></th></tr>\n${rows.join("")}</table>\n`;
 }
 
+/** Control characters have no place in a page, not even as entities. */
 function escaped(text: string): string {
   return text
+    .replaceAll(/[\p{Cc}]/gu, " ")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")

@@ -1,5 +1,4 @@
 /** Finds and reads content, verifying each piece the first time this process reads it. A bad piece is set aside for good. */
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { digestHexOf, parseCid } from "../../artifact/cid.ts";
 import { decodeManifest } from "../../artifact/manifest.ts";
@@ -8,17 +7,24 @@ import { MfError } from "../../model/errors.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { ContentLocation, ContentPart } from "../ports.ts";
 import { decodeChunkRow, encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
+import type { Kv } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
+import { SegmentFiles } from "./segment-files.ts";
 import type { StoreLayout } from "./store-layout.ts";
 
 /** Digests remembered as verified; then the memory starts over. */
 const VERIFIED_MAX = 100_000;
+/** Places remembered; then the memory starts over. */
+const PLACES_MAX = 20_000;
 
 export class ContentReader {
   readonly #layout: StoreLayout;
   readonly #index: LevelIndex;
   readonly #logger: Logger;
   readonly #verified = new Set<string>();
+  /** Digest -> where it is. Content never moves; what is set aside is forgotten. */
+  readonly #places = new Map<string, ContentPart>();
+  readonly #files = new SegmentFiles();
 
   constructor(layout: StoreLayout, index: LevelIndex, logger: Logger) {
     this.#layout = layout;
@@ -37,10 +43,15 @@ export class ContentReader {
     );
   }
 
+  /** Lets go of the files; reading opens them again. */
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+
   async read(id: Cid): Promise<Uint8Array> {
     const location = await this.#locateOne(id);
     if ("inline" in location) return location.inline;
-    const whole = new Uint8Array(location.bytes);
+    const whole = newBytes(location.bytes);
     let at = 0;
     for (const part of location.parts) {
       await this.#readPart(id, part, whole.subarray(at, at + part.bytes));
@@ -56,7 +67,7 @@ export class ContentReader {
       return;
     }
     for (const part of location.parts) {
-      const data = new Uint8Array(part.bytes);
+      const data = newBytes(part.bytes);
       await this.#readPart(id, part, data);
       yield data;
     }
@@ -74,17 +85,35 @@ export class ContentReader {
   /** Inline, or one part, by digest. */
   async #parts(digests: readonly string[]): Promise<(ContentLocation | undefined)[]> {
     const kv = await this.#index.ready();
+    const found = new Map<string, ContentLocation>();
+    for (const digest of digests) {
+      const part = this.#places.get(digest);
+      if (part !== undefined) found.set(digest, { bytes: part.bytes, parts: [part] });
+    }
+    const unknown = digests.filter((digest) => !found.has(digest));
+    if (unknown.length > 0) await this.#lookUp(kv, unknown, found);
+    return digests.map((digest) => found.get(digest));
+  }
+
+  async #lookUp(kv: Kv, digests: string[], into: Map<string, ContentLocation>): Promise<void> {
     const keys = digests.flatMap((digest) => [PREFIX.inline + digest, PREFIX.chunk + digest]);
     const rows = await kv.getMany(keys);
-    return digests.map((digest, i) => {
+    if (this.#places.size >= PLACES_MAX) this.#places.clear();
+    for (const [i, digest] of digests.entries()) {
       const inline = rows[i * 2];
-      if (inline !== undefined) return { inline };
       const value = rows[i * 2 + 1];
-      if (value === undefined) return undefined;
-      const { segment, offset, bytes } = decodeChunkRow(value);
-      const file = join(this.#layout.segments, segmentName(segment));
-      return { bytes, parts: [{ file, offset, bytes, digest }] };
-    });
+      if (inline !== undefined) into.set(digest, { inline });
+      else if (value !== undefined) {
+        const part = this.#place(digest, value);
+        this.#places.set(digest, part);
+        into.set(digest, { bytes: part.bytes, parts: [part] });
+      }
+    }
+  }
+
+  #place(digest: string, value: Uint8Array): ContentPart {
+    const { segment, offset, bytes } = decodeChunkRow(value);
+    return { file: join(this.#layout.segments, segmentName(segment)), offset, bytes, digest };
   }
 
   /** A manifest's location -> that of what it describes; undefined where a chunk is not here. */
@@ -107,7 +136,7 @@ export class ContentReader {
   }
 
   async #readPart(id: Cid, part: ContentPart, into: Uint8Array): Promise<void> {
-    const isRead = await readExactly(part, into);
+    const isRead = await this.#files.read(part, into);
     if (isRead && this.#verified.has(part.digest)) return;
     if (isRead && digestHexOf(into) === part.digest) {
       if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
@@ -122,6 +151,8 @@ export class ContentReader {
   /** From now on the content is missing, so that it can be stored again. */
   async #setAside(id: Cid, key: string, row: Uint8Array): Promise<never> {
     this.#logger.error("store.content-mismatch", { id, key });
+    this.#places.delete(key.slice(PREFIX.chunk.length));
+    this.#verified.delete(key.slice(PREFIX.chunk.length));
     const kv = await this.#index.ready();
     try {
       await kv.batch([
@@ -135,23 +166,8 @@ export class ContentReader {
   }
 }
 
-/** False where the segment is gone or too short. */
-async function readExactly(part: ContentPart, into: Uint8Array): Promise<boolean> {
-  let handle;
-  try {
-    handle = await open(part.file, "r");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
-  try {
-    for (let at = 0; at < into.length;) {
-      const { bytesRead } = await handle.read(into, at, into.length - at, part.offset + at);
-      if (bytesRead === 0) return false;
-      at += bytesRead;
-    }
-    return true;
-  } finally {
-    await handle.close();
-  }
+/** Not zeroed: every byte is read into it, or it is thrown away. */
+function newBytes(length: number): Uint8Array {
+  const { buffer } = Buffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer);
 }

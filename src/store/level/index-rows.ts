@@ -3,6 +3,8 @@ import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import { isMfError } from "../../model/errors.ts";
 import type { ArtifactRef, Fact } from "../../model/fact.ts";
 import type { MemoKey, RunRef } from "../../model/ids.ts";
+import type { RunSummary } from "../../model/journal.ts";
+import type { KvOp } from "./kv.ts";
 
 export const PREFIX = {
   chunk: "c!",
@@ -63,6 +65,16 @@ export function timeKeys(run: RunRef, createdAt: number): [flow: string, all: st
   const age = String(TIME_MAX - Math.floor(createdAt)).padStart(16, "0");
   const flow = encodeURIComponent(run.flow);
   return [`${PREFIX.flowTime}${flow}!${age}!${runKey(run)}`, `${PREFIX.time}${age}!${runKey(run)}`];
+}
+
+/** A run's row, and its places in the lists of runs. */
+export function summaryOps(summary: RunSummary): KvOp[] {
+  const [flowTime, time] = timeKeys(summary.run, summary.createdAt);
+  return [
+    { type: "put", key: PREFIX.run + runKey(summary.run), value: encodeValue(summary).data },
+    { type: "put", key: flowTime, value: new Uint8Array() },
+    { type: "put", key: time, value: new Uint8Array() },
+  ];
 }
 
 /** An array, not an object: ten thousand facts need no ten thousand copies of the property names. */

@@ -6,7 +6,7 @@ import { readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from "node
 import { join } from "node:path";
 import type { Logger } from "../../env/logger.ts";
 import { MfError } from "../../model/errors.ts";
-import { walkSegment } from "../segment/segment-walk.ts";
+import type { WalkedSegment } from "../segment/segment-walk.ts";
 import { decodeRow, encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
 import { encodeValue } from "../../artifact/codec.ts";
 import { repairLevel, type Kv, type KvOp, type KvOpener } from "./kv.ts";
@@ -26,6 +26,14 @@ export interface StoreTotals {
   next: number;
 }
 
+export interface LevelIndexParts {
+  readonly layout: StoreLayout;
+  readonly openKv: KvOpener;
+  readonly logger: Logger;
+  /** Hashes a whole segment, off this thread. */
+  readonly walk: (file: string) => Promise<WalkedSegment>;
+}
+
 export class LevelIndex {
   readonly totals: StoreTotals = { segments: 0, bytes: 0, next: 1 };
   /** Counts reopenings: what was read before one is not to be trusted after it. */
@@ -33,16 +41,18 @@ export class LevelIndex {
   readonly #layout: StoreLayout;
   readonly #openKv: KvOpener;
   readonly #logger: Logger;
+  readonly #walk: (file: string) => Promise<WalkedSegment>;
   #kv: Kv | undefined;
   #poison: MfError | undefined;
   #closing: Promise<void> = Promise.resolve();
   #reopening: Promise<Kv> | undefined;
   #isClosed = false;
 
-  constructor(layout: StoreLayout, openKv: KvOpener, logger: Logger) {
-    this.#layout = layout;
-    this.#openKv = openKv;
-    this.#logger = logger;
+  constructor(parts: LevelIndexParts) {
+    this.#layout = parts.layout;
+    this.#openKv = parts.openKv;
+    this.#logger = parts.logger;
+    this.#walk = parts.walk;
   }
 
   /** @throws MfError STORE_CORRUPT, STORE_FULL */
@@ -192,7 +202,7 @@ export class LevelIndex {
   }
 
   async #indexSegment(kv: Kv, name: string, segment: number): Promise<number> {
-    const walked = walkSegment(join(this.#layout.segments, name));
+    const walked = await this.#walk(join(this.#layout.segments, name));
     this.#logger.warn("store.segment-indexed", {
       segment: segmentName(segment),
       records: walked.records.length,

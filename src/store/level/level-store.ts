@@ -1,5 +1,5 @@
 /** The store over a LevelDB index and segment files. See README for what is acknowledged when. */
-import { writeFile, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { cidOf, parseCid } from "../../artifact/cid.ts";
 import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
@@ -11,7 +11,6 @@ import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import { runText } from "../../model/ids.ts";
 import { CHAIN_START, chainEntry, chainHashOf, readChained } from "../journal-chain.ts";
 import type { CommitBatch, ContentLocation, Store } from "../ports.ts";
-import { SegmentWriter } from "../segment/segment-writer.ts";
 import { CommitQueue, type Prepared } from "./commit-queue.ts";
 import type { ContentReader } from "./content-reader.ts";
 import { deferredOf } from "./deferred.ts";
@@ -22,17 +21,16 @@ import {
   journalKey,
   PREFIX,
   runKey,
+  summaryOps,
   timeKeys,
 } from "./index-rows.ts";
 import type { KvOp } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
+import { PutQueue } from "./put-queue.ts";
 import type { SegmentShelf } from "./segment-shelf.ts";
 import { isWriteError, type StoreLayout } from "./store-layout.ts";
 import type { StoreLock } from "./store-lock.ts";
-import type { StoreWorker } from "./store-worker.ts";
-
-/** Larger bytes are cut and hashed in the store's thread. */
-const PUT_HERE_BYTES_MAX = 1024 * 1024;
+import type { StoreWorker, WrittenGroup } from "./store-worker.ts";
 
 export interface LevelStoreParts {
   readonly layout: StoreLayout;
@@ -59,6 +57,7 @@ export class LevelStore implements Store {
   readonly scratchDir: string;
   readonly #parts: LevelStoreParts;
   readonly #queue = new CommitQueue<PendingCommit>((group) => this.#write(group));
+  readonly #puts: PutQueue;
   #heads = new Map<string, JournalHead>();
   #headsEpoch = 0;
   #scratchCount = 0;
@@ -67,15 +66,25 @@ export class LevelStore implements Store {
     this.#parts = parts;
     this.home = parts.layout.home;
     this.scratchDir = parts.layout.scratch;
+    this.#puts = new PutQueue({
+      worker: parts.worker,
+      newPath: () => join(this.scratchDir, `store-${this.#scratchCount++}.seg`),
+      commit: (written) => this.#commitWritten(written),
+      failure: (error) => this.#writeFailure(error),
+    });
   }
 
-  async commit(batch: CommitBatch): Promise<void> {
+  commit(batch: CommitBatch): Promise<void> {
+    return this.#commit(batch, () => this.#prepare(batch));
+  }
+
+  async #commit(batch: CommitBatch, prepare: () => Promise<KvOp[]>): Promise<void> {
     const run = batch.journal === undefined ? undefined : runText(batch.journal.run);
     const { epoch } = this.#parts.index;
     const item: PendingCommit = { ready: false, run, batch, epoch, ops: [], done: deferredOf() };
     this.#queue.add(item);
     try {
-      item.ops = await this.#prepare(batch);
+      item.ops = await prepare();
     } catch (error) {
       this.#queue.remove(item);
       throw this.#writeFailure(error);
@@ -108,23 +117,12 @@ export class LevelStore implements Store {
       await this.commit({ inline: [{ id, data }] });
       return { id, bytes: data.length };
     }
-    if (data.length > PUT_HERE_BYTES_MAX) return this.#putLarge(data, codec);
-    const file = this.#scratchPath("seg");
-    let id: Cid;
-    try {
-      const writer = new SegmentWriter(file);
-      id = writer.putContent(codec, data);
-      writer.finish();
-    } catch (error) {
-      throw this.#writeFailure(error);
-    }
-    await this.commit({ scratch: [file] });
-    return { id, bytes: data.length };
+    return this.#puts.put({ codec, from: data, bytes: data.length });
   }
 
   async putFile(path: string): Promise<{ id: Cid; bytes: number }> {
-    await stat(path);
-    return this.#putInThread(path, "raw");
+    const { size } = await stat(path);
+    return this.#puts.put({ codec: "raw", from: path, bytes: size });
   }
 
   async has(ids: readonly Cid[]): Promise<boolean[]> {
@@ -193,7 +191,9 @@ export class LevelStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.#puts.idle();
     await this.#queue.idle();
+    await this.#parts.reader.close();
     await this.#parts.worker.close();
     try {
       await this.#parts.index.close();
@@ -202,38 +202,11 @@ export class LevelStore implements Store {
     }
   }
 
-  async #putLarge(
-    data: Uint8Array,
-    codec: "raw" | "messagepack",
-  ): Promise<{ id: Cid; bytes: number }> {
-    const source = this.#scratchPath("bytes");
-    try {
-      await writeFile(source, data, { flag: "wx" });
-      return await this.#putInThread(source, codec);
-    } catch (error) {
-      throw this.#writeFailure(error);
-    } finally {
-      await rm(source, { force: true });
-    }
-  }
-
-  async #putInThread(
-    source: string,
-    codec: "raw" | "messagepack",
-  ): Promise<{ id: Cid; bytes: number }> {
-    const file = this.#scratchPath("seg");
-    let put: { id: Cid; bytes: number };
-    try {
-      put = await this.#parts.worker.put(source, file, codec);
-    } catch (error) {
-      throw this.#writeFailure(error);
-    }
-    await this.commit({ scratch: [file] });
-    return put;
-  }
-
-  #scratchPath(kind: string): string {
-    return join(this.scratchDir, `store-${this.#scratchCount++}.${kind}`);
+  /** Content alone: nothing of the batch is left to prepare. */
+  #commitWritten(written: WrittenGroup): Promise<void> {
+    return this.#commit({}, async () => {
+      return this.#parts.shelf.place(await this.#parts.index.ready(), written);
+    });
   }
 
   async #prepare(batch: CommitBatch): Promise<KvOp[]> {
@@ -319,13 +292,4 @@ export class LevelStore implements Store {
     this.#queue.rejectAll(poison);
     return poison;
   }
-}
-
-function summaryOps(summary: RunSummary): KvOp[] {
-  const [flowTime, time] = timeKeys(summary.run, summary.createdAt);
-  return [
-    { type: "put", key: PREFIX.run + runKey(summary.run), value: encodeValue(summary).data },
-    { type: "put", key: flowTime, value: new Uint8Array() },
-    { type: "put", key: time, value: new Uint8Array() },
-  ];
 }

@@ -7,7 +7,7 @@ import { encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
 import type { Kv, KvOp } from "./kv.ts";
 import { segmentOp, type LevelIndex } from "./level-index.ts";
 import type { StoreLayout } from "./store-layout.ts";
-import type { StoreWorker } from "./store-worker.ts";
+import type { StoreWorker, WrittenGroup } from "./store-worker.ts";
 
 /** Larger segments are hashed in the store's thread: this much costs about a millisecond here. */
 const WALK_HERE_BYTES_MAX = 1024 * 1024;
@@ -28,8 +28,18 @@ export class SegmentShelf {
     const walks: { file: string; walked: WalkedSegment }[] = [];
     for (const file of files) walks.push({ file, walked: await this.#verified(file) });
     const ops: KvOp[] = [];
-    for (const { file, walked } of walks) ops.push(...(await this.#take(kv, file, walked)));
+    for (const { file, walked } of walks) {
+      await syncPath(file);
+      ops.push(...(await this.#take(kv, file, walked)));
+    }
     if (files.length > 0) await syncPath(this.#layout.segments);
+    return ops;
+  }
+
+  /** A segment that the store's thread wrote and fsynced: what its records hash to is known. */
+  async place(kv: Kv, written: WrittenGroup): Promise<KvOp[]> {
+    const ops = await this.#take(kv, written.file, written);
+    await syncPath(this.#layout.segments);
     return ops;
   }
 
@@ -46,8 +56,11 @@ export class SegmentShelf {
     return walked;
   }
 
-  async #take(kv: Kv, file: string, walked: WalkedSegment): Promise<KvOp[]> {
-    await syncPath(file);
+  async #take(
+    kv: Kv,
+    file: string,
+    walked: Pick<WalkedSegment, "records" | "bytes">,
+  ): Promise<KvOp[]> {
     const { totals } = this.#index;
     const segment = totals.next++;
     const name = segmentName(segment);

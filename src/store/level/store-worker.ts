@@ -2,25 +2,45 @@
 import { Worker } from "node:worker_threads";
 import { fromErrorRecord, MfError, type ErrorRecord } from "../../model/errors.ts";
 import type { Cid } from "../../model/ids.ts";
+import type { SegmentRecord } from "../segment/segment-format.ts";
 import type { WalkedSegment } from "../segment/segment-walk.ts";
+
+/** Bytes in shared memory, or the path of a file. */
+export type PutItem = { readonly codec: "raw" | "messagepack" } & (
+  | { readonly data: Uint8Array }
+  | { readonly source: string }
+);
 
 type Work =
   | { readonly work: "walk"; readonly file: string }
-  | {
-      readonly work: "put";
-      readonly file: string;
-      readonly source: string;
-      readonly codec: "raw" | "messagepack";
-    };
+  | { readonly work: "put"; readonly file: string; readonly items: readonly PutItem[] };
+
+/** One segment, written and fsynced. */
+export interface WrittenGroup {
+  readonly file: string;
+  readonly bytes: number;
+  readonly records: readonly SegmentRecord[];
+  /** One an item; an error where its source could not be read. */
+  readonly puts: readonly ({ id: Cid; bytes: number } | Error)[];
+}
+
+/** WrittenGroup as it crosses from the thread. */
+export interface ThreadGroup extends Omit<WrittenGroup, "puts"> {
+  readonly puts: readonly ({ id: Cid; bytes: number } | ThreadFailure)[];
+}
+
+export interface ThreadFailure {
+  readonly error: ErrorRecord;
+  /** `ENOSPC` and the like, which a record does not carry. */
+  readonly code?: string;
+}
 
 export type ThreadRequest = Work & { readonly id: number };
 
 export interface ThreadAnswer {
   readonly id: number;
   readonly value?: unknown;
-  readonly error?: ErrorRecord;
-  /** `ENOSPC` and the like, which a record does not carry. */
-  readonly code?: string;
+  readonly failure?: ThreadFailure;
 }
 
 interface Waiting {
@@ -37,12 +57,9 @@ export class StoreWorker {
     return this.#ask({ work: "walk", file }) as Promise<WalkedSegment>;
   }
 
-  put(
-    source: string,
-    file: string,
-    codec: "raw" | "messagepack",
-  ): Promise<{ id: Cid; bytes: number }> {
-    return this.#ask({ work: "put", source, file, codec }) as Promise<{ id: Cid; bytes: number }>;
+  async put(file: string, items: readonly PutItem[]): Promise<WrittenGroup> {
+    const group = (await this.#ask({ work: "put", file, items })) as ThreadGroup;
+    return { ...group, puts: group.puts.map((put) => ("error" in put ? errorOf(put) : put)) };
   }
 
   async close(): Promise<void> {
@@ -74,10 +91,8 @@ export class StoreWorker {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
     if (this.#waiting.size === 0) worker.unref();
-    if (answer.error === undefined) return waiting?.resolve(answer.value);
-    const error = fromErrorRecord(answer.error);
-    if (answer.error.code !== "INTERNAL") return waiting?.reject(error);
-    waiting?.reject(Object.assign(new Error(error.message), { code: answer.code }));
+    if (answer.failure === undefined) return waiting?.resolve(answer.value);
+    waiting?.reject(errorOf(answer.failure));
   }
 
   #failAll(error: Error): void {
@@ -85,4 +100,10 @@ export class StoreWorker {
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
+}
+
+function errorOf({ error: record, code }: ThreadFailure): Error {
+  const error = fromErrorRecord(record);
+  if (record.code !== "INTERNAL") return error;
+  return Object.assign(new Error(error.message), { code });
 }
