@@ -86,7 +86,7 @@ export function failureText(run: string, failure: TaskFailure, colour: boolean):
   const paint = createPaint(colour);
   const error = fromErrorRecord(failure.error);
   const task = taskText({ step: failure.step, index: failure.index });
-  const attempts = failure.attempt > 1 ? ` (attempt ${failure.attempt})` : "";
+  const attempts = failure.attempt > 0 ? ` (attempt ${failure.attempt})` : "";
   const lines = [
     headline(error.code, `step ${paint.bold(task)}${attempts}: ${error.message}`, paint),
   ];

@@ -9,7 +9,7 @@ import { delay } from "../../src/env/clock.ts";
 import { MfError } from "../../src/model/errors.ts";
 import { taskText } from "../../src/model/ids.ts";
 import type { RunSummary } from "../../src/model/journal.ts";
-import { readLog, type LogLine } from "../../src/task/read-log.ts";
+import { readLog } from "../../src/task/read-log.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
 import { createPaint } from "../output/paint.ts";
@@ -27,7 +27,13 @@ interface Target {
   readonly index?: readonly number[];
 }
 
-interface StepLine extends LogLine {
+/** A whole line, however many records it was cut into. */
+interface StepLine {
+  readonly t: number;
+  readonly i: string;
+  readonly a: number;
+  readonly s: "out" | "err";
+  readonly m: string;
   readonly step: string;
 }
 
@@ -48,12 +54,12 @@ export async function logsCommand(
     });
   }
   const directory = logDirectoryOf(context.home, summary.run);
-  const offsets = new Map<string, number>();
+  const files = new Map<string, FileState>();
   const since = options.since === undefined ? 0 : context.clock.now() - options.since;
   const next = async (): Promise<StepLine[]> => {
     const lines = await readNew(directory, {
       target,
-      offsets,
+      files,
       ...(options.stderr === true ? { stream: "err" as const } : {}),
     });
     return lines.filter((line) => line.t >= since);
@@ -71,6 +77,7 @@ export async function logsCommand(
     state = (await withReadSide(context, (readSide) => readSide.run(target.run))).state;
     writeLines(context, await next(), options);
   }
+  writeLines(context, unfinishedLines(files), options);
   return 0;
 }
 
@@ -103,28 +110,57 @@ function parseTarget(text: string): Target {
 
 interface ReadOptions {
   readonly target: Target;
-  /** Where each step's file was read to. */
-  readonly offsets: Map<string, number>;
+  /** Where each step's file was read to, and the lines of it that have no end yet. */
+  readonly files: Map<string, FileState>;
   readonly stream?: "err";
 }
 
+interface FileState {
+  from: number;
+  /** By task, attempt and stream. */
+  readonly open: Map<string, OpenLine>;
+}
+
+interface OpenLine {
+  readonly line: StepLine;
+  readonly pieces: string[];
+}
+
 async function readNew(directory: string, options: ReadOptions): Promise<StepLine[]> {
-  const { target, offsets } = options;
+  const { target, files } = options;
   const names = await readdir(directory).catch(() => [] as string[]);
   const lines: StepLine[] = [];
   for (const name of names.filter((entry) => entry.endsWith(".ndjson"))) {
     const step = decodeURIComponent(name.slice(0, -".ndjson".length));
     if (target.step !== undefined && step !== target.step) continue;
-    for await (const line of readLog(join(directory, name), {
-      from: offsets.get(name) ?? 0,
+    const file = files.get(name) ?? { from: 0, open: new Map<string, OpenLine>() };
+    files.set(name, file);
+    for await (const record of readLog(join(directory, name), {
+      from: file.from,
       ...(target.index === undefined ? {} : { index: target.index }),
       ...(options.stream === undefined ? {} : { stream: options.stream }),
     })) {
-      offsets.set(name, line.next);
-      lines.push({ ...line, step });
+      file.from = record.next;
+      const key = `${record.i}/${record.a}/${record.s}`;
+      const open = file.open.get(key) ?? { line: { ...record, step }, pieces: [] };
+      open.pieces.push(record.m);
+      if (record.c === true) file.open.set(key, open);
+      else {
+        file.open.delete(key);
+        lines.push(joined(open));
+      }
     }
   }
   return lines.sort((a, b) => a.t - b.t);
+}
+
+/** What an attempt printed before it was killed may end in the middle of a line. */
+function unfinishedLines(files: ReadonlyMap<string, FileState>): StepLine[] {
+  return [...files.values()].flatMap((file) => [...file.open.values()].map(joined));
+}
+
+function joined({ line, pieces }: OpenLine): StepLine {
+  return { ...line, m: pieces.join("") };
 }
 
 function writeLines(
@@ -145,7 +181,8 @@ function writeLines(
         text: line.m,
       });
     } else {
-      const name = paint.dim(taskText({ step: line.step, index }));
+      const attempt = line.a === 0 ? "" : ` (attempt ${line.a})`;
+      const name = paint.dim(`${taskText({ step: line.step, index })}${attempt}`);
       context.terminal.out(`${name}  ${line.s === "err" ? paint.yellow(line.m) : line.m}\n`);
     }
   }
