@@ -10,9 +10,8 @@ import { localReadSide } from "../src/client/control/local-read-side.ts";
 import type { ReadSide } from "../src/client/control/read-side.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { createHostPool } from "../src/engine/hosts/host-pool.ts";
-import type { Engine, RunHandle } from "../src/engine/run-api.ts";
+import type { Engine } from "../src/engine/run-api.ts";
 import { delay } from "../src/env/clock.ts";
-import { runText } from "../src/model/ids.ts";
 import { isMfError, type MfError } from "../src/model/errors.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
@@ -25,8 +24,6 @@ const STORE_RETRY_MS = 60;
 export interface RunSide {
   readonly engine: Engine;
   readonly store: Store;
-  /** Other processes that ask are told how this run stands. */
-  publish(handle: RunHandle): void;
   close(): Promise<void>;
 }
 
@@ -57,13 +54,10 @@ export async function openRunSide(
       locate: (ids) => store.locate(ids),
     });
     const engine = createEngine({ store, hosts, clock, random, logger, peer: "local" });
-    const handles = new Map<string, RunHandle>();
-    const readSide = localReadSide(store, (run) => handles.get(runText(run))?.progress());
-    const server = await startControlServer(home, { readSide, logger });
+    const server = await startControlServer(home, { readSide: localReadSide(store), logger });
     return {
       engine,
       store,
-      publish: (handle) => void handles.set(runText(handle.run), handle),
       async close() {
         await server.close();
         await hosts.close();

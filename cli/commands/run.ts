@@ -82,7 +82,6 @@ async function runLoaded(
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
   };
   const handle = await side.engine.start(flowPackage, request);
-  side.publish(handle);
   // With --json stderr is for an error in JSON only.
   const isQuiet = options.quiet === true || options.json === true;
   const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });

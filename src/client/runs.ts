@@ -5,7 +5,6 @@ import type { JournalEntry, RunState, RunSummary } from "../model/journal.ts";
 import { parsePathspec } from "../model/pathspec.ts";
 import type { Store } from "../store/ports.ts";
 import type { FlowPackage } from "../code/flow-package.ts";
-import type { RunProgress } from "../engine/run-api.ts";
 import { findRun } from "../engine/lookup/run-lookup.ts";
 
 export interface ListRunsOptions {
@@ -80,20 +79,6 @@ export async function runStatus(store: Store, run: RunRef): Promise<RunStatus> {
     attempts: { total: fold.attempts, lost: fold.lost, failed: fold.failed },
     ...(error === undefined ? {} : { error }),
   };
-}
-
-/** What the process that runs it knows and the journal does not yet: what is running, and how many tasks there will be. */
-export function withProgress(status: RunStatus, progress: RunProgress): RunStatus {
-  if (progress.state !== "running" && progress.state !== "waiting") return status;
-  const known = new Map(progress.steps.map((step) => [step.name, step]));
-  const steps = status.steps.map((step): StepStatus => {
-    const live = known.get(step.name);
-    if (live === undefined) return step;
-    const { state, succeeded, failed, reused, running } = live;
-    const total = live.total ?? succeeded + failed + running;
-    return { ...step, state, tasks: { total, succeeded, failed, reused, running } };
-  });
-  return { ...status, state: progress.state, steps };
 }
 
 interface StepFold {

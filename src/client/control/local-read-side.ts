@@ -1,27 +1,17 @@
 /** ReadSide over a store that this process holds: the reading functions of src/client under one interface. */
-import type { RunProgress } from "../../engine/run-api.ts";
 import { MfError } from "../../model/errors.ts";
-import { runText, taskText, type RunRef } from "../../model/ids.ts";
+import { runText, taskText } from "../../model/ids.ts";
 import type { Store } from "../../store/ports.ts";
 import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
-import { listRuns, resolveRun, runStatus, withProgress } from "../runs.ts";
+import { listRuns, resolveRun, runStatus } from "../runs.ts";
 import { listVersions } from "../versions.ts";
 import type { ReadSide, ResolvedPathspec } from "./read-side.ts";
 
-/** `live`: how a run stands that this process executes. */
-export function localReadSide(
-  store: Store,
-  live: (run: RunRef) => RunProgress | undefined = () => undefined,
-): ReadSide {
+export function localReadSide(store: Store): ReadSide {
   return {
     runs: (flow) => listRuns(store, flow === undefined ? {} : { flow }),
     run: (run) => resolveRun(store, run),
-    async status(run) {
-      const { run: ref } = await resolveRun(store, run);
-      const progress = live(ref);
-      const status = await runStatus(store, ref);
-      return progress === undefined ? status : withProgress(status, progress);
-    },
+    status: async (run) => runStatus(store, (await resolveRun(store, run)).run),
     async versions(prefix) {
       const rows = await listVersions(store, prefix ?? "");
       return rows.map(({ artifact, id, run, at, by, bytes, peers }) => ({
