@@ -2,7 +2,6 @@
  * The composition root: the one place where the parts are chosen and put together. `openRunSide` is what `mf run` needs and holds the
  * store; `openReadSide` is what the reading commands need, from the store or from the process that holds it.
  */
-import { availableParallelism } from "node:os";
 import { closeInterruptedRuns } from "../src/client/runs.ts";
 import { connectControl } from "../src/client/control/control-client.ts";
 import { startControlServer } from "../src/client/control/control-server.ts";
@@ -10,9 +9,11 @@ import { localReadSide } from "../src/client/control/local-read-side.ts";
 import type { ReadSide } from "../src/client/control/read-side.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { createHostPool } from "../src/engine/hosts/host-pool.ts";
-import type { Engine } from "../src/engine/run-api.ts";
+import { machineCapacity } from "../src/engine/machine-capacity.ts";
+import type { Engine, RunProgress } from "../src/engine/run-api.ts";
 import { delay } from "../src/env/clock.ts";
 import { isMfError, type MfError } from "../src/model/errors.ts";
+import { runText, type RunRef } from "../src/model/ids.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -46,15 +47,22 @@ export async function openRunSide(
   try {
     await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
     const { clock, random, logger, home } = context;
+    const capacity = machineCapacity();
     const hosts = createHostPool({
       clock,
       logger,
       home,
-      slots: options.maxWorkers ?? availableParallelism(),
+      slots: options.maxWorkers ?? Math.floor(capacity.cores),
       locate: (ids) => store.locate(ids),
     });
-    const engine = createEngine({ store, hosts, clock, random, logger, peer: "local" });
-    const server = await startControlServer(home, { readSide: localReadSide(store), logger });
+    const engine = createEngine({ store, hosts, clock, random, logger, peer: "local", capacity });
+    const live = (run: RunRef): RunProgress | undefined =>
+      engine
+        .running()
+        .find((handle) => runText(handle.run) === runText(run))
+        ?.progress();
+    const readSide = localReadSide(store, live);
+    const server = await startControlServer(home, { readSide, logger });
     return {
       engine,
       store,

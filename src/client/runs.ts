@@ -4,6 +4,7 @@ import { runText, taskText, type RunRef } from "../model/ids.ts";
 import type { JournalEntry, RunState, RunSummary } from "../model/journal.ts";
 import { parsePathspec } from "../model/pathspec.ts";
 import type { Store } from "../store/ports.ts";
+import type { RunProgress } from "../engine/run-api.ts";
 import type { FlowPackage } from "../code/flow-package.ts";
 import { findRun } from "../engine/lookup/run-lookup.ts";
 
@@ -79,6 +80,24 @@ export async function runStatus(store: Store, run: RunRef): Promise<RunStatus> {
     attempts: { total: fold.attempts, lost: fold.lost, failed: fold.failed },
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** What the process that runs it knows beyond the journal: what is planned, and what is running now. */
+export function withProgress(status: RunStatus, progress: RunProgress): RunStatus {
+  const byName = new Map(progress.steps.map((step) => [step.name, step]));
+  const steps = status.steps.map((step) => {
+    const now = byName.get(step.name);
+    if (now === undefined) return step;
+    const { succeeded, failed, reused, running } = now;
+    // Until all its foreachs are open, what is known of a step is what has begun.
+    const total = now.total ?? succeeded + failed + running;
+    return {
+      ...step,
+      state: now.state,
+      tasks: { total, succeeded, failed, reused, running },
+    };
+  });
+  return { ...status, state: progress.state, steps };
 }
 
 interface StepFold {

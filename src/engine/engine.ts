@@ -3,7 +3,6 @@
  * (run/run-machine.ts) driven by a service (run/run-service.ts); the ports come from outside, so a daemon composes the same.
  */
 import { mkdir } from "node:fs/promises";
-import { availableParallelism, totalmem } from "node:os";
 import { cidOf } from "../artifact/cid.ts";
 import type { FlowPackage } from "../code/flow-package.ts";
 import type { Clock } from "../env/clock.ts";
@@ -24,7 +23,9 @@ import type { GivenValues } from "./run/input-resolution.ts";
 import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
 import { RunService } from "./run/run-service.ts";
-import type { Capacity } from "./scheduler/admission.ts";
+import { machineCapacity } from "./machine-capacity.ts";
+import { unmetDemand, type Capacity } from "./scheduler/admission.ts";
+import type { SchedulerLimits } from "./scheduler/batch-scheduler.ts";
 
 export interface EngineDeps {
   readonly store: Store;
@@ -34,7 +35,7 @@ export interface EngineDeps {
   readonly logger: Logger;
   /** Name under which facts are made; `local` without a daemon. */
   readonly peer: string;
-  /** What this machine has. @default its cores and memory, no GPU */
+  /** What this machine has. @default what `machineCapacity` finds */
   readonly capacity?: Capacity;
   /** Lets the event loop turn between slices of work. @default setImmediate */
   readonly turn?: () => Promise<void>;
@@ -45,7 +46,20 @@ const RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const RUN_ID_LENGTH = 10;
 
 export function createEngine(deps: EngineDeps): Engine {
-  return { start: (flowPackage, request) => startRun(deps, flowPackage, request) };
+  const running = new Set<RunHandle>();
+  return {
+    async start(flowPackage, request) {
+      const handle = await startRun(deps, flowPackage, request);
+      running.add(handle);
+      const ended = (): void => {
+        running.delete(handle);
+      };
+      // Whoever asked for the run learns how it ended; here it only leaves the list.
+      handle.finished.then(ended, ended);
+      return handle;
+    },
+    running: () => [...running],
+  };
 }
 
 async function startRun(
@@ -55,6 +69,8 @@ async function startRun(
 ): Promise<RunHandle> {
   const { store, hosts, clock, logger, peer } = deps;
   const run: RunRef = { flow: flowPackage.graph.name, id: newRunId(deps.random) };
+  const { capacity, limits } = runLimits(deps, request);
+  refuseUnmet(flowPackage, limits.totals);
   const contents = new ContentCache(store);
   const given = await givenValues(store, flowPackage, request);
   for (const source of [...given.params.values(), ...given.constants.values()])
@@ -62,12 +78,6 @@ async function startRun(
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
   const entry = await startEntry(deps, { flowPackage, request, given });
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
-  const capacity = deps.capacity ?? {
-    cores: availableParallelism(),
-    memBytes: totalmem(),
-    gpus: 0,
-  };
-  const workersMax = Math.max(1, request.maxWorkers ?? capacity.cores);
   const service = new RunService(
     { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
     {
@@ -77,12 +87,7 @@ async function startRun(
       seed: entry.seed,
       tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
       noCache: request.noCache ?? false,
-      // Whoever asks for more workers than cores means it.
-      limits: {
-        totals: { ...capacity, cores: Math.max(capacity.cores, workersMax) },
-        slots: hosts.slots,
-        workersMax,
-      },
+      limits,
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
       summary: {
         run,
@@ -96,6 +101,31 @@ async function startRun(
   );
   await service.begin(entry);
   return service;
+}
+
+function runLimits(
+  deps: EngineDeps,
+  request: RunRequest,
+): { capacity: Capacity; limits: SchedulerLimits } {
+  const capacity = deps.capacity ?? machineCapacity();
+  const workersMax = Math.max(1, request.maxWorkers ?? Math.floor(capacity.cores));
+  return {
+    capacity,
+    limits: {
+      // Whoever asks for more workers than cores means it.
+      totals: { ...capacity, cores: Math.max(capacity.cores, workersMax) },
+      slots: deps.hosts.slots,
+      workersMax,
+    },
+  };
+}
+
+/** A step that can never start here is told before anything runs. @throws MfError RESOURCES_UNMET */
+function refuseUnmet({ graph }: FlowPackage, totals: Capacity): void {
+  for (const { name, options } of graph.steps) {
+    const unmet = unmetDemand(options.resources, totals);
+    if (unmet !== undefined) throw new MfError("RESOURCES_UNMET", { step: name, ...unmet });
+  }
 }
 
 interface StartRequest {

@@ -7,6 +7,8 @@ import type { RunState, TaskCounts } from "../model/journal.ts";
 export interface Engine {
   /** Resolves once the run is durable in the store; then it goes on by itself. */
   start(flowPackage: FlowPackage, request: RunRequest): Promise<RunHandle>;
+  /** The runs that go on now. */
+  running(): readonly RunHandle[];
 }
 
 export interface RunRequest {

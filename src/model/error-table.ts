@@ -119,6 +119,11 @@ export const ERROR_TABLE = {
     'Switch "{switch}" has no case for {value}; it has: {cases}.',
     "Add that case, or an `else`.",
   ),
+  RESOURCES_UNMET: row(
+    4,
+    'Step "{step}" needs {need}; this machine has {has}.',
+    "Declare less ({option}), or run on a machine that has it.",
+  ),
   // attempts
   STEP_THREW: row(1, "{message}", "Fix the step; finished tasks are kept and will be reused."),
   STEP_EXITED: row(

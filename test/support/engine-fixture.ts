@@ -95,6 +95,7 @@ export function paramValue(value: unknown): ParamValue {
 export interface EngineFixture {
   readonly store: FakeStore;
   readonly hosts: FakeHosts;
+  running(): readonly RunHandle[];
   start(fixture: FlowFixture, request?: Partial<RunRequest>): Promise<RunHandle>;
   run(fixture: FlowFixture, request?: Partial<RunRequest>): Promise<RunResult>;
   /** Outputs of a step's tasks of that run, in index order. */
@@ -128,6 +129,7 @@ export function engineFixture(
   return {
     store,
     hosts,
+    running: () => engine.running(),
     start,
     run: async (fixture, request) => (await start(fixture, request)).finished,
     async outputs(run, step) {

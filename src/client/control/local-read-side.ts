@@ -1,17 +1,28 @@
 /** ReadSide over a store that this process holds: the reading functions of src/client under one interface. */
 import { MfError } from "../../model/errors.ts";
-import { runText, taskText } from "../../model/ids.ts";
+import type { RunProgress } from "../../engine/run-api.ts";
+import { runText, taskText, type RunRef } from "../../model/ids.ts";
 import type { Store } from "../../store/ports.ts";
 import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
-import { listRuns, resolveRun, runStatus } from "../runs.ts";
+import { listRuns, resolveRun, runStatus, withProgress } from "../runs.ts";
 import { listVersions } from "../versions.ts";
 import type { ReadSide, ResolvedPathspec } from "./read-side.ts";
 
-export function localReadSide(store: Store): ReadSide {
+/** `live`: how a run stands that goes on in this process; the store alone knows only what has ended. */
+export function localReadSide(
+  store: Store,
+  live: (run: RunRef) => RunProgress | undefined = () => undefined,
+): ReadSide {
   return {
     runs: (flow) => listRuns(store, flow === undefined ? {} : { flow }),
     run: (run) => resolveRun(store, run),
-    status: async (run) => runStatus(store, (await resolveRun(store, run)).run),
+    async status(text) {
+      const { run } = await resolveRun(store, text);
+      const status = await runStatus(store, run);
+      // Asked after the journal was read, so that it is never older than that.
+      const progress = live(run);
+      return progress === undefined ? status : withProgress(status, progress);
+    },
     async versions(prefix) {
       const rows = await listVersions(store, prefix ?? "");
       return rows.map(({ artifact, id, run, at, by, bytes, peers }) => ({

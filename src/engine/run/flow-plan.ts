@@ -27,6 +27,8 @@ export interface StepPlan {
   readonly code: StepCode;
   /** The part of the identity that is neither slice nor inputs. */
   readonly env: string;
+  /** A process of its own: what may crash, what is measured by itself, what is Python (design §4). */
+  readonly mustBeApart: boolean;
   readonly levels: readonly string[];
   readonly arms: readonly ArmRef[];
   /** Each value once: [input name, reference]; a whole handle stands under "*". */
@@ -76,6 +78,7 @@ export function planFlow(
       declaration,
       code,
       env: environments[declaration.name] ?? environmentIdOf(code),
+      mustBeApart: code.kind === "python" || code.externals.length > 0,
       levels: declaration.levels,
       arms: declaration.arms,
       inputs,

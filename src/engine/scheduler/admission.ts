@@ -1,5 +1,4 @@
 /** Whether an attempt may start beside what runs: free = totals - running. Pure. */
-import type { StepCode } from "../../code/flow-package.ts";
 import type { Resources, StepOptions } from "../../model/step-options.ts";
 
 export interface Capacity {
@@ -11,13 +10,48 @@ export interface Capacity {
 /** What a batch holds while it runs (its attempts run one after another). */
 export type Demand = Capacity;
 
-/** A demand beyond the machine is cut to all of it: such a step runs alone rather than never. */
-export function demandOf(resources: Resources, totals: Capacity): Demand {
-  return {
-    cores: Math.min(resources.cpu, totals.cores),
-    memBytes: Math.min(resources.memBytes ?? 0, totals.memBytes),
-    gpus: Math.min(resources.gpu, totals.gpus),
-  };
+/** @param resources at most `totals` (`unmetDemand` is asked before a run begins) */
+export function demandOf(resources: Resources): Demand {
+  return { cores: resources.cpu, memBytes: resources.memBytes ?? 0, gpus: resources.gpu };
+}
+
+export interface UnmetDemand {
+  /** For people: `12 GB of memory`. */
+  readonly need: string;
+  readonly has: string;
+  /** How a step declares less of it. */
+  readonly option: string;
+}
+
+/** What a step declares and no machine of this size can ever give, or undefined. */
+export function unmetDemand(resources: Resources, totals: Capacity): UnmetDemand | undefined {
+  const { cpu, gpu, memBytes } = resources;
+  // The default of one core is no declaration: it runs on any machine.
+  if (cpu > Math.max(1, totals.cores))
+    return { need: `${cpu} cores`, has: coresText(totals.cores), option: "resources.cpu" };
+  if (memBytes !== undefined && memBytes > totals.memBytes)
+    return {
+      need: `${gigabytes(memBytes)} of memory`,
+      has: gigabytes(totals.memBytes),
+      option: "resources.mem",
+    };
+  if (gpu > totals.gpus)
+    return {
+      need: gpu === 1 ? "a GPU" : `${gpu} GPUs`,
+      has: totals.gpus === 0 ? "none" : String(totals.gpus),
+      option: "resources.gpu",
+    };
+  return undefined;
+}
+
+function coresText(cores: number): string {
+  return Number.isInteger(cores) ? String(cores) : cores.toFixed(1);
+}
+
+/** One decimal is enough to choose a machine, two where the first would be nought. */
+function gigabytes(bytes: number): string {
+  const size = bytes / 1e9;
+  return `${size < 1 ? size.toFixed(2) : size.toFixed(1)} GB`;
 }
 
 export function fits(demand: Demand, used: Capacity, totals: Capacity): boolean {
@@ -35,11 +69,6 @@ export function plus(used: Capacity, demand: Demand, sign: 1 | -1): Capacity {
     memBytes: used.memBytes + sign * demand.memBytes,
     gpus: used.gpus + sign * demand.gpus,
   };
-}
-
-/** A process of its own: what may crash, what is measured by itself, what is Python (design §4). */
-export function needsOwnProcess(options: StepOptions, code: StepCode): boolean {
-  return needsProcessPerAttempt(options) || code.kind === "python" || code.externals.length > 0;
 }
 
 /** Memory and devices are declared for one attempt, so no two share the process. */

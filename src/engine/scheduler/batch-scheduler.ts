@@ -2,13 +2,11 @@
  * Which ready tasks go to a worker next, and how many together. The step with the longest way to the end of the flow goes
  * first, then the one declared first; a step too big for what is free is passed over, but not for ever. No I/O, no clock.
  */
-import type { StepCode } from "../../code/flow-package.ts";
 import type { StepOptions } from "../../model/step-options.ts";
 import { defined } from "../../std/assert.ts";
 import {
   demandOf,
   fits,
-  needsOwnProcess,
   needsProcessPerAttempt,
   plus,
   type Capacity,
@@ -22,7 +20,8 @@ export interface SchedulableStep {
   readonly name: string;
   readonly position: number;
   readonly height: number;
-  readonly code: StepCode;
+  /** Its code may bring the process down or is not ours: Python, native add-ons. */
+  readonly mustBeApart: boolean;
   readonly declaration: { readonly options: StepOptions };
 }
 
@@ -75,7 +74,7 @@ export class BatchScheduler<T extends Schedulable> {
       .map((step) => ({
         step,
         queue: new ReadyQueue<T>(),
-        demand: demandOf(step.declaration.options.resources, limits.totals),
+        demand: demandOf(step.declaration.options.resources),
         running: 0,
         passedOver: 0,
         estimate: DURATION_UNKNOWN,
@@ -109,8 +108,10 @@ export class BatchScheduler<T extends Schedulable> {
         lane.running >= (lane.step.declaration.options.concurrency ?? Infinity)
       )
         continue;
-      const { options } = lane.step.declaration;
-      const isExclusive = first.isAlone || needsOwnProcess(options, lane.step.code);
+      const isExclusive =
+        first.isAlone ||
+        lane.step.mustBeApart ||
+        needsProcessPerAttempt(lane.step.declaration.options);
       if (
         (isExclusive || this.#sharedRunning < this.#limits.slots) &&
         fits(lane.demand, this.#used, this.#limits.totals)

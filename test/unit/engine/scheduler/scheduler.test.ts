@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StepCode } from "../../../../src/code/flow-package.ts";
 import {
   BatchScheduler,
   PASSED_OVER_MAX,
@@ -15,17 +14,9 @@ import {
   learnDuration,
 } from "../../../../src/engine/scheduler/batch-size.ts";
 import { ReadyQueue } from "../../../../src/engine/scheduler/ready-queue.ts";
+import { unmetDemand } from "../../../../src/engine/scheduler/admission.ts";
 import { STEP_OPTIONS_DEFAULT, type StepOptions } from "../../../../src/model/step-options.ts";
 
-const code: StepCode = {
-  kind: "script",
-  codeId: "c" as never,
-  slice: "",
-  isStateless: true,
-  externals: [],
-  resolveFrom: "/",
-  at: "",
-};
 const limits: SchedulerLimits = {
   totals: { cores: 4, memBytes: 1000, gpus: 1 },
   slots: 4,
@@ -41,7 +32,7 @@ function step(
     name,
     position,
     height: fields.height ?? 1,
-    code,
+    mustBeApart: false,
     declaration: { options: { ...STEP_OPTIONS_DEFAULT, ...fields.options } },
   };
 }
@@ -108,13 +99,24 @@ test("what is running bounds what may start, and its end frees it", () => {
   assert.notEqual(scheduler.next(), undefined);
 });
 
-test("a demand beyond the machine runs alone instead of never", () => {
-  const scheduler = new BatchScheduler(
-    [step("a", 0, { options: { resources: { cpu: 64, gpu: 0 } } })],
-    limits,
-  );
-  scheduler.enqueue(task("a"), false);
-  assert.equal(scheduler.next()?.demand.cores, 4);
+test("a demand beyond the machine is named, with what the machine has", () => {
+  const { totals } = limits;
+  assert.equal(unmetDemand({ cpu: 4, gpu: 1, memBytes: 1000 }, totals), undefined);
+  assert.deepEqual(unmetDemand({ cpu: 4.5, gpu: 0 }, totals), {
+    need: "4.5 cores",
+    has: "4",
+    option: "resources.cpu",
+  });
+  assert.deepEqual(unmetDemand({ cpu: 1, gpu: 0, memBytes: 64e9 }, { ...totals, memBytes: 8e9 }), {
+    need: "64.0 GB of memory",
+    has: "8.0 GB",
+    option: "resources.mem",
+  });
+  assert.deepEqual(unmetDemand({ cpu: 1, gpu: 1 }, { ...totals, gpus: 0 }), {
+    need: "a GPU",
+    has: "none",
+    option: "resources.gpu",
+  });
 });
 
 test("a large step is passed over a while, then everything waits for it", () => {
