@@ -20,17 +20,17 @@ export interface Slice {
   readonly outside: readonly string[];
 }
 
-export interface StepFunctions {
-  readonly fn: StepFunctionCode;
+/** What the slice evaluates to: expressions of the bundle by their names. A step's are its function and its `catch` handler. */
+export interface SliceParts {
+  readonly fn?: StepFunctionCode;
   readonly catch?: StepFunctionCode;
+  readonly out?: StepFunctionCode;
 }
 
-export function cutSlice(
-  module: FlowModule,
-  reachMap: ReachMap,
-  { fn, catch: handler }: StepFunctions,
-): Slice {
-  const functions = handler === undefined ? [fn] : [fn, handler];
+const PART_NAMES = ["fn", "catch", "out"] as const;
+
+export function cutSlice(module: FlowModule, reachMap: ReachMap, parts: SliceParts): Slice {
+  const functions = PART_NAMES.flatMap((name) => parts[name] ?? []);
   const reach = reachMap.from(functions.flatMap((item) => item.variables));
   refuseHandles(module, functions, reach);
   const { packageUnits, userUnits } = layers(reachMap, reach);
@@ -40,9 +40,8 @@ export function cutSlice(
     ? packagesScript(module, packageUnits, shared, imports)
     : undefined;
   const script = userScript(module, userUnits, packages === undefined ? [] : shared, {
+    ...parts,
     imports,
-    fn,
-    handler,
   });
   return {
     slice: script.text,
@@ -166,10 +165,8 @@ function packagesScript(
   return `(${waits ? "async " : ""}(require) => { "use strict";\n${script.text}`;
 }
 
-interface UserParts {
+interface UserParts extends SliceParts {
   readonly imports: ReadonlySet<Variable>;
-  readonly fn: StepFunctionCode;
-  readonly handler: StepFunctionCode | undefined;
 }
 
 function userScript(
@@ -191,11 +188,10 @@ function userScript(
     .map((item) => `${item.key}: ${item.variable.name}`);
   if (fixed.length > 0) script.write(`const { ${fixed.join(", ")} } = scope;\n`);
   writeUnits(module, script, units, parts.imports);
-  script.write("return {\nfn: ");
-  parts.fn.writeExpression(script);
-  if (parts.handler !== undefined) {
-    script.write(",\ncatch: ");
-    parts.handler.writeExpression(script);
+  script.write("return {");
+  for (const [index, name] of PART_NAMES.filter((key) => parts[key] !== undefined).entries()) {
+    script.write(`${index === 0 ? "" : ","}\n${name}: `);
+    parts[name]?.writeExpression(script);
   }
   return script.write("\n};\n})");
 }

@@ -32,6 +32,8 @@ export interface EvaluatedFlow {
   readonly functions: Readonly<
     Record<string, { readonly fn?: number; readonly catch?: number; readonly hasCatch: boolean }>
   >;
+  /** Python steps that have an `out` schema. */
+  readonly checked: readonly string[];
 }
 
 export async function evaluateFlow(
@@ -63,6 +65,7 @@ export async function evaluateFlow(
     return {
       graph: answer.graph,
       params: answer.params,
+      checked: answer.checked,
       functions: offsets(answer.places, edited, bundleUrl),
     };
   } finally {

@@ -3,16 +3,21 @@
  * user's slice is evaluated afresh at every `instantiate()`, so that module-level variables start over, unless it holds no state.
  */
 import vm from "node:vm";
+import type { StandardSchema } from "../flow/standard-schema.ts";
 import type { ScriptCode } from "./flow-package.ts";
 import { createSliceRequire, MESHFLOW_URL, type SliceRequire } from "./slice-require.ts";
 import { SourceMap } from "./source-map.ts";
 
 export interface StepInstance {
   readonly fn: (inputs: unknown, context: unknown) => unknown;
-  readonly catch?: (error: unknown, inputs: unknown) => unknown;
+  /** Of a Python step, whose `fn` is never called. */
+  readonly out?: StandardSchema;
+  readonly catch?: (error: unknown, inputs: unknown, context: unknown) => unknown;
 }
 
 export interface CompiledStep {
+  /** Evaluates the packages' part, once. */
+  warm(): Promise<void>;
   instantiate(): Promise<StepInstance>;
 }
 
@@ -33,6 +38,10 @@ export function compileStep(code: ScriptCode, meshflowUrl: string = MESHFLOW_URL
     return await slice(await scope, require);
   };
   return {
+    async warm() {
+      scope ??= evaluatePackages(packages, require);
+      await scope;
+    },
     async instantiate() {
       if (!code.isStateless) return await evaluate();
       instance ??= evaluate();

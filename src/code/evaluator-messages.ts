@@ -27,6 +27,8 @@ export type EvaluationAnswer =
       readonly kind: "done";
       readonly graph: FlowGraph;
       readonly places: Readonly<Record<string, StepPlaces>>;
+      /** Python steps that have an `out` schema. */
+      readonly checked: readonly string[];
       readonly params: Readonly<Record<string, ParamValue>>;
     }
   | { readonly kind: "not-a-flow" }

@@ -11,8 +11,9 @@ import { createSliceRequire } from "./slice-require.ts";
 /** What src/flow puts behind `Symbol.for("meshflow.flow")` of a flow object. */
 interface FlowDefinition {
   graph(tools: { encode(value: unknown): Uint8Array }): FlowGraph;
-  readonly functions: ReadonlyMap<string, { readonly fn: unknown; readonly catch?: unknown }>;
+  readonly functions: ReadonlyMap<string, { readonly fn?: unknown; readonly catch?: unknown }>;
   readonly schemas: ReadonlyMap<string, SchemaLike>;
+  readonly outSchemas: ReadonlyMap<string, SchemaLike>;
 }
 
 const request = workerData as EvaluationRequest;
@@ -68,7 +69,8 @@ async function evaluate(): Promise<void> {
           flowFile: request.flowFile,
           cwd: request.cwd,
         });
-  answer({ kind: "done", graph, places: placesOf(definition), params });
+  const checked = [...definition.outSchemas.keys()];
+  answer({ kind: "done", graph, places: placesOf(definition), checked, params });
 }
 
 function definitionOf(value: unknown): FlowDefinition | undefined {

@@ -20,7 +20,7 @@ export interface ScriptCode {
   readonly kind: "script";
   readonly codeId: CodeId;
   /** The user's statements the step reaches: a script that evaluates to
-   *  `(scope, require) => Promise<{ fn, catch? }> | { fn, catch? }`; evaluated afresh for every attempt unless `stateless`. */
+   *  `(scope, require) => { fn, catch?, out? }`, or a promise of it; evaluated afresh for every attempt unless `stateless`. */
   readonly slice: string;
   /** The packages' statements the step reaches: a script that evaluates to `(require) => Promise<scope> | scope`, evaluated once a
    *  thread; undefined where no package is reached. `scope` is an object of the names the slice uses. */
@@ -55,6 +55,8 @@ export interface PythonCode {
   /** Distributions the step declares (`requires`), plus top-level names it imports that are neither local nor of the standard library. */
   readonly imports: readonly string[];
   readonly requires: readonly string[];
+  /** JavaScript beside it: a slice like a step's, of the schema `out` and of the handler `catch`. */
+  readonly beside?: ScriptCode;
 }
 
 /** The part of a step's identity that is not its slice: external packages; "" where there are none. */

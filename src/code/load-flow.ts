@@ -6,7 +6,7 @@ import { systemClock, type Clock } from "../env/clock.ts";
 import { MfError } from "../model/errors.ts";
 import type { CodeId } from "../model/ids.ts";
 import { bundleFlow } from "./bundle-flow.ts";
-import { cutSlice, type Slice, type StepFunctions } from "./cut-slice.ts";
+import { cutSlice, type Slice, type SliceParts } from "./cut-slice.ts";
 import { evaluateFlow, type EvaluatedFlow } from "./evaluate-flow.ts";
 import { parseFlowModule, type FlowModule } from "./flow-module.ts";
 import type { ExternalPackage, FlowPackage, ScriptCode, StepCode } from "./flow-package.ts";
@@ -15,7 +15,7 @@ import type { ParamValue } from "./param-values.ts";
 import { pythonCodes } from "./python-code.ts";
 import { ReachMap } from "./reach.ts";
 import { MESHFLOW_URL } from "./slice-require.ts";
-import { stepFunctionAt } from "./step-function.ts";
+import { pythonOptionCode, stepFunctionAt } from "./step-function.ts";
 
 export interface LoadOptions {
   /** Texts of the command line. */
@@ -54,10 +54,12 @@ export async function loadFlow(file: string, options: LoadOptions = {}): Promise
     timeLimitMs: options.timeLimitMs ?? TIME_LIMIT_MS,
     clock: options.clock ?? systemClock,
   });
-  const [scripts, pythons] = await Promise.all([
-    scriptCodes(module, evaluated),
-    pythonCodes(evaluated.graph, bundle.directory),
+  const reachMap = new ReachMap(module);
+  const [scripts, beside] = await Promise.all([
+    scriptCodes(module, reachMap, evaluated),
+    scriptsBesidePython(module, reachMap, evaluated),
   ]);
+  const pythons = await pythonCodes(evaluated.graph, bundle.directory, beside);
   const { graph, params } = evaluated;
   return {
     package: {
@@ -73,9 +75,9 @@ export async function loadFlow(file: string, options: LoadOptions = {}): Promise
 
 async function scriptCodes(
   module: FlowModule,
+  reachMap: ReachMap,
   { graph, functions }: EvaluatedFlow,
 ): Promise<Record<string, StepCode>> {
-  const reachMap = new ReachMap(module);
   const steps = graph.steps.filter((item) => item.kind === "step");
   const codes = steps.map(async ({ name }): Promise<[string, StepCode]> => {
     const found = functions[name];
@@ -88,10 +90,31 @@ async function scriptCodes(
     const fn = stepFunctionAt(module, name, found.fn);
     const handler =
       found.catch === undefined ? undefined : stepFunctionAt(module, name, found.catch);
-    const cut: StepFunctions = handler === undefined ? { fn } : { fn, catch: handler };
+    const cut: SliceParts = handler === undefined ? { fn } : { fn, catch: handler };
     return [name, await scriptCode(module, cutSlice(module, reachMap, cut), fn.at)];
   });
   return Object.fromEntries(await Promise.all(codes));
+}
+
+/** Python step -> its `out` schema and `catch` handler, if it has any. */
+async function scriptsBesidePython(
+  module: FlowModule,
+  reachMap: ReachMap,
+  { graph, checked }: EvaluatedFlow,
+): Promise<Record<string, ScriptCode>> {
+  const steps = graph.steps.filter((item) => item.kind === "python");
+  const codes = steps.map(async ({ name, options }): Promise<[string, ScriptCode][]> => {
+    const out = checked.includes(name) ? pythonOptionCode(module, name, "out") : undefined;
+    const handler = options.hasCatch ? pythonOptionCode(module, name, "catch") : undefined;
+    const first = handler ?? out;
+    if (first === undefined) return [];
+    const parts = {
+      ...(handler === undefined ? {} : { catch: handler }),
+      ...(out === undefined ? {} : { out }),
+    };
+    return [[name, await scriptCode(module, cutSlice(module, reachMap, parts), first.at)]];
+  });
+  return Object.fromEntries((await Promise.all(codes)).flat());
 }
 
 async function scriptCode(module: FlowModule, slice: Slice, at: string): Promise<ScriptCode> {

@@ -5,11 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import type { FlowGraph, StepDeclaration } from "../graph/flow-graph.ts";
 import { MfError } from "../model/errors.ts";
 import type { CodeId } from "../model/ids.ts";
-import type { PythonCode } from "./flow-package.ts";
+import type { PythonCode, ScriptCode } from "./flow-package.ts";
 import { PYTHON_CLOSURE_SCRIPT } from "./python-closure-script.ts";
 import { runPython } from "./python-interpreter.ts";
 
@@ -27,6 +27,7 @@ type Answer = Closure | { readonly problem: string };
 export async function pythonCodes(
   graph: FlowGraph,
   directory: string,
+  beside: Readonly<Record<string, ScriptCode>> = {},
 ): Promise<Record<string, PythonCode>> {
   const steps = graph.steps.filter((item) => item.kind === "python");
   if (steps.length === 0) return {};
@@ -36,9 +37,17 @@ export async function pythonCodes(
     const closure = answers[entries.indexOf(entryOf(step, directory))];
     if (closure === undefined)
       throw new MfError("INTERNAL", { message: `no closure of the Python step ${step.name}` });
-    return [step.name, pythonCode(step, directory, closure)];
+    const code = pythonCode(step, directory, closure);
+    const script = beside[step.name];
+    return [step.name, script === undefined ? code : withScript(code, script)];
   });
   return Object.fromEntries(codes);
+}
+
+function withScript(code: PythonCode, beside: ScriptCode): PythonCode {
+  const identity = JSON.stringify([code.codeId, beside.codeId]);
+  const codeId = createHash("sha256").update(identity).digest("hex") as CodeId;
+  return { ...code, codeId, beside };
 }
 
 function entryOf(step: StepDeclaration, directory: string): string {
@@ -66,6 +75,11 @@ function pythonCode(step: StepDeclaration, directory: string, closure: Answer): 
     throw new MfError("PYTHON_FUNCTION_MISSING", { step: step.name, fn, file });
   const paths = Object.keys(closure.files).sort();
   const entry = relativePath(directory, resolve(directory, file));
+  const above = [entry, ...paths].find((path) => path.startsWith("../") || isAbsolute(path));
+  if (above !== undefined) {
+    const reason = `${above} is outside the flow file's directory; Python files travel with the flow from there or below.`;
+    throw new MfError("FLOW_BUILD_FAILED", { file, reason });
+  }
   const identity = [
     entry,
     fn,

@@ -6,7 +6,7 @@ import type { Variable } from "eslint-scope";
 import type { FlowModule } from "./flow-module.ts";
 import { startOf } from "./flow-module.ts";
 import { defined } from "../std/assert.ts";
-import { child, nameOf, rootOf } from "./syntax.ts";
+import { child, nameOf, rootOf, walk } from "./syntax.ts";
 import type { Unit } from "./module-units.ts";
 
 export interface Reach {
@@ -116,7 +116,8 @@ export class ReachMap {
       }
     }
     for (const variable of changes) this.#owners.get(variable)?.add(unit.index);
-    if (unit.kind === "other" && changes.size === 0 && hasEffect(unit)) this.#always.push(unit);
+    const isFree = changes.size === 0 || readsGlobalObject(unit);
+    if (unit.kind === "other" && isFree && hasEffect(unit)) this.#always.push(unit);
   }
 }
 
@@ -184,6 +185,17 @@ function unitsTouchingFlow(module: FlowModule): Set<number> {
     queue.push(...(users.get(index) ?? []));
   }
   return seen;
+}
+
+/** Zod's `globalThis.config ??= {}` becomes, in older syntax, `(_a = globalThis).config ?? (_a.config = {})`: it changes more than `_a`. */
+function readsGlobalObject(unit: Unit): boolean {
+  let found = false;
+  walk(unit.node, (at) => {
+    if (at.type === "Identifier" && (at["name"] === "globalThis" || at["name"] === "global"))
+      found = true;
+    return !found;
+  });
+  return found;
 }
 
 /** Messages on the console and bare literals are no part of what a step computes. */

@@ -61,6 +61,54 @@ export function stepFunctionAt(module: FlowModule, step: string, offset: number)
   };
 }
 
+/** The value of a property in the options of the call that declares a Python step: an expression that is evaluated where the step runs. */
+export function pythonOptionCode(
+  module: FlowModule,
+  step: string,
+  option: string,
+): StepFunctionCode {
+  const [declared, ...others] = pythonCalls(module, step);
+  const settings = declared?.[2];
+  if (settings === undefined || others.length > 0)
+    throw new MfError("STEP_FUNCTION_FOREIGN", {
+      step,
+      what: `the option \`${option}\` at a place that cannot be told (write flow.python("${step}", …, { ${option}: … }))`,
+    });
+  const own = children(settings, "properties").find(
+    (item) => item["computed"] !== true && nameOf(child(item, "key")) === option,
+  );
+  // A method's value begins behind its name: it is not an expression by itself.
+  const node = (own?.["method"] === true ? undefined : child(own, "value")) ?? settings;
+  const tail = node === settings ? `).${option}` : ")";
+  refuseCaptures(module, step, { node, parent: own });
+  return {
+    step,
+    node,
+    at: placeText(module, node.start),
+    variables: namesWithin(module, node),
+    writeExpression: (script) => script.write("(").copy(node.start, node.end).write(tail),
+  };
+}
+
+/** Arguments of the calls that can have declared the step: those that name it, else those whose name is computed. */
+function pythonCalls(module: FlowModule, step: string): (readonly SyntaxNode[])[] {
+  const named: (readonly SyntaxNode[])[] = [];
+  const computed: (readonly SyntaxNode[])[] = [];
+  for (const unit of module.units) {
+    if (unit.layer !== "user") continue;
+    walk(unit.node, (node) => {
+      if (node.type !== "CallExpression") return;
+      const callee = child(node, "callee");
+      const values = children(node, "arguments");
+      const [name] = values;
+      if (nameOf(child(callee, "property")) !== "python" || values.length < 3) return;
+      if (name?.type !== "Literal") computed.push(values);
+      else if (name["value"] === step) named.push(values);
+    });
+  }
+  return named.length > 0 ? named : computed;
+}
+
 export function placeText(module: FlowModule, offset: number): string {
   const place = module.placeOf(offset);
   return place === undefined ? "" : `${place.file}:${place.line}`;

@@ -33,7 +33,8 @@ export interface CatchSetting<I, F> {
   readonly catch?: (error: Error, inputs: I) => F;
 }
 
-export interface PythonSettings<Schema extends StandardSchema> extends StepSettings {
+export interface PythonSettings<Schema extends StandardSchema, I = unknown, F = never>
+  extends StepSettings, CatchSetting<I, F> {
   /** Relative to the flow file. */
   readonly file: string;
   /** The function in that file: it takes the inputs by name and returns a dict. */
@@ -80,11 +81,16 @@ export interface Scope<At extends string> {
   ): StepHandle<Values<I>, Artifacts<O> | F, OutScope<I, N, Deepest<ScopeOf<I> | At>>>;
 
   /** Declares a step whose function is Python: numpy arrays and typed arrays are passed without conversion by hand. */
-  python<const N extends string, const I extends Inputs, Schema extends StandardSchema = Untyped>(
+  python<
+    const N extends string,
+    const I extends Inputs,
+    Schema extends StandardSchema = Untyped,
+    F = never,
+  >(
     name: N,
     inputs: I & SameScope<Deepest<ScopeOf<I> | At>>,
-    settings: PythonSettings<Schema>,
-  ): Handle<SchemaOutput<Schema>, OutScope<I, N, Deepest<ScopeOf<I> | At>>>;
+    settings: PythonSettings<Schema, Values<I>, F>,
+  ): Handle<SchemaOutput<Schema> | F, OutScope<I, N, Deepest<ScopeOf<I> | At>>>;
 
   /**
    * Chooses one of several arms by a value: every case of a literal (or boolean) type needs one; a plain string needs `else`.

@@ -13,7 +13,8 @@ import type { ScratchSegment } from "./store-outputs.ts";
 import { PROGRESS_INTERVAL_MS } from "./task-limits.ts";
 
 export interface AttemptContextDeps {
-  readonly signal: AbortSignal;
+  /** Made when it is first asked for: few steps do. */
+  readonly stopper: { readonly signal: AbortSignal };
   readonly log: AttemptLog;
   readonly scratch: ScratchSegment;
   locate(id: string): Promise<ContentLocation | undefined>;
@@ -29,36 +30,42 @@ export interface AttemptIdentity {
 }
 
 export class AttemptContext implements FileAccess {
-  readonly signal: AbortSignal;
   readonly attempt: number;
   readonly run: string;
   readonly task: string;
-  readonly seed: number;
   readonly #deps: AttemptContextDeps;
   readonly #identity: AttemptIdentity;
   /** Files stored by this attempt: not known to the engine yet. */
   readonly #stored = new Map<string, string>();
-  #state: number;
+  #seed: number | undefined;
+  #state: number | undefined;
   #reportedAt = Number.NEGATIVE_INFINITY;
   #dir: string | undefined;
 
   constructor(identity: AttemptIdentity, deps: AttemptContextDeps) {
     this.#identity = identity;
     this.#deps = deps;
-    this.signal = deps.signal;
     this.attempt = identity.attempt;
     this.run = identity.run;
     const { index, step } = identity;
     this.task = index.length === 0 ? step : `${step}[${index.join(",")}]`;
-    this.seed = createHash("sha256").update(identity.seed).digest().readUInt32LE(0);
-    this.#state = this.seed;
+  }
+
+  get signal(): AbortSignal {
+    return this.#deps.stopper.signal;
+  }
+
+  get seed(): number {
+    this.#seed ??= createHash("sha256").update(this.#identity.seed).digest().readUInt32LE(0);
+    return this.#seed;
   }
 
   // Steps take these out of ctx by destructuring, so they are bound.
   readonly random = (): number => {
     // mulberry32: one word of state, passes the small statistical batteries.
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let word = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    const state = ((this.#state ?? this.seed) + 0x6d2b79f5) | 0;
+    this.#state = state;
+    let word = Math.imul(state ^ (state >>> 15), 1 | state);
     word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
     return ((word ^ (word >>> 14)) >>> 0) / 4_294_967_296;
   };
@@ -75,7 +82,7 @@ export class AttemptContext implements FileAccess {
     this.#deps.report({
       index,
       fraction: known,
-      ...(note === undefined ? {} : { note: String(note) }),
+      ...(note === undefined ? {} : { note: `${note}` }),
     });
   };
 

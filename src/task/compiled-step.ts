@@ -1,61 +1,42 @@
-/** A script step, compiled: packages evaluated once a thread, the user's statements afresh for every attempt unless stateless. */
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { Script } from "node:vm";
+/** The steps this thread has compiled: by code id, the least recently used go first. */
+import { compileStep, type CompiledStep } from "../code/evaluate-slice.ts";
 import type { ScriptCode } from "../code/flow-package.ts";
-import { sliceFileName } from "./step-error.ts";
 import { COMPILED_STEPS_MAX } from "./task-limits.ts";
 
-export type StepFunction = (inputs: unknown, ctx: unknown) => unknown;
-export type CatchFunction = (error: Error, inputs: unknown, ctx: unknown) => unknown;
-
-export interface StepInstance {
-  readonly fn: StepFunction;
-  readonly catch?: CatchFunction;
+interface Compiled {
+  readonly step: CompiledStep;
+  readonly mayAddGlobals: boolean;
 }
 
-export interface CompiledStep {
-  /** Evaluates the packages' part; once. */
-  warm(): Promise<void>;
-  instantiate(): Promise<StepInstance>;
+/** Without one of these words strict code cannot get at the global object, and native packages can do anything. */
+const GLOBAL_WORDS = /\b(?:globalThis|global|self|window|Function|eval|constructor|load|require)\b/;
+/** The one use of `require` that every slice has: its parameter. */
+const SLICE_HEAD = /^\((?:async )?\((?:scope, )?require\) => /;
+
+const compiled = new Map<string, Compiled>();
+
+export function compiledStepOf(code: ScriptCode): CompiledStep {
+  return lookUp(code).step;
 }
 
-const compiled = new Map<string, CompiledStep>();
-
-/** From this thread's cache, by code id. */
-export function compiledStepOf(code: ScriptCode, step: string): CompiledStep {
-  const known = compiled.get(code.codeId);
-  if (known !== undefined) return known;
-  if (compiled.size >= COMPILED_STEPS_MAX) compiled.clear();
-  const made = compile(code, step);
-  compiled.set(code.codeId, made);
-  return made;
+/** False: attempts need not be searched for globals they left behind, which costs more than a small step. */
+export function mayAddGlobals(code: ScriptCode): boolean {
+  return lookUp(code).mayAddGlobals;
 }
 
-function compile(code: ScriptCode, step: string): CompiledStep {
-  const require = createRequire(join(code.resolveFrom, "flow.js"));
-  const slice = new Script(code.slice, { filename: sliceFileName(step) });
-  let scope: Promise<unknown> | undefined;
-  let instance: Promise<StepInstance> | undefined;
-  const packages = async (): Promise<unknown> => {
-    if (code.packages === undefined) return {};
-    const script = new Script(code.packages, { filename: "meshflow-packages" });
-    return (script.runInThisContext() as (require: NodeJS.Require) => unknown)(require);
+function lookUp(code: ScriptCode): Compiled {
+  // Native packages are found from the flow's directory: equal code elsewhere may find others.
+  const key = `${code.codeId} ${code.resolveFrom}`;
+  const found = compiled.get(key) ?? {
+    step: compileStep(code),
+    mayAddGlobals: [code.slice, code.packages ?? ""].some((text) =>
+      GLOBAL_WORDS.test(text.replace(SLICE_HEAD, "")),
+    ),
   };
-  const evaluate = async (): Promise<StepInstance> => {
-    scope ??= packages();
-    const make = slice.runInThisContext() as (scope: unknown, require: NodeJS.Require) => unknown;
-    return (await make(await scope, require)) as StepInstance;
-  };
-  return {
-    async warm() {
-      scope ??= packages();
-      await scope;
-    },
-    async instantiate() {
-      if (!code.isStateless) return evaluate();
-      instance ??= evaluate();
-      return instance;
-    },
-  };
+  // Behind all others: a Map keeps the order of insertion.
+  compiled.delete(key);
+  compiled.set(key, found);
+  const [oldest] = compiled.keys();
+  if (compiled.size > COMPILED_STEPS_MAX && oldest !== undefined) compiled.delete(oldest);
+  return found;
 }

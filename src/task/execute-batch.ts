@@ -2,6 +2,7 @@
  * Runs a batch in a worker thread of a step host, one attempt at a time: load inputs, call the step, store what it returned.
  * Whatever a step does ends here as an outcome; what ends the thread or the process is told by the host (see engine/hosts).
  */
+import type { StepInstance } from "../code/evaluate-slice.ts";
 import type { PythonCode } from "../code/flow-package.ts";
 import {
   fromErrorRecord,
@@ -12,7 +13,7 @@ import {
 } from "../model/errors.ts";
 import type { ContentLocation } from "../store/ports.ts";
 import { AttemptContext } from "./attempt-context.ts";
-import { compiledStepOf } from "./compiled-step.ts";
+import { compiledStepOf, mayAddGlobals } from "./compiled-step.ts";
 import type {
   AttemptBatch,
   AttemptOutcome,
@@ -21,24 +22,31 @@ import type {
   BatchResult,
 } from "./host-messages.ts";
 import { loadInputs } from "./load-inputs.ts";
-import { AttemptLog, closeLogFile, openLogFile } from "./log-record.ts";
+import { AttemptLog, LogFile } from "./log-record.ts";
 import { capturePrints } from "./print-capture.ts";
+import { checkPythonResult } from "./python-result.ts";
 import { stepErrorRecord } from "./step-error.ts";
 import { ScratchSegment, storeOutputs } from "./store-outputs.ts";
+import { UsageMeter } from "./usage-meter.ts";
 
 export interface BatchDeps {
-  /** Called as each attempt begins, before any of its code runs: whoever outlives this thread then knows who was running. */
-  began(position: number): void;
-  /** The signal of the attempt that begins now; aborts on cancel and on timeout. */
-  signal(): AbortSignal;
-  /** Rejects when something the attempt left behind fails: an unhandled rejection, an exception in a timer. */
-  fault(): Promise<never>;
+  /**
+   * Called as each attempt begins, before any of its code runs: whoever outlives this thread then knows who was running.
+   * The answer stops that attempt: its signal aborts on cancel and on timeout.
+   */
+  began(position: number): Stopper;
+  /** Rejects also when something the attempt left behind fails: an unhandled rejection, an exception in a timer. */
+  guard<T>(work: Promise<T>): Promise<T>;
   /** Why the running attempt was told to stop, if it was. */
   stopped(): "cancelled" | "timeout" | undefined;
   read(id: string, location: ContentLocation | undefined): Promise<Uint8Array>;
   locate(id: string): Promise<ContentLocation | undefined>;
   report(progress: AttemptProgress): void;
   python(code: PythonCode, inputs: unknown, call: PythonCall): Promise<unknown>;
+}
+
+export interface Stopper {
+  readonly signal: AbortSignal;
 }
 
 export interface PythonCall {
@@ -51,10 +59,17 @@ export interface PythonCall {
 export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promise<BatchResult> {
   const started = performance.now();
   const scratch = new ScratchSegment(batch.scratchFile);
-  const logFd = openLogFile(batch.logFile);
+  const logFile = new LogFile(batch.logFile);
   const restoreEnv = setEnvironment(batch.env);
   const outcomes: AttemptOutcome[] = [];
+  const { contents } = batch;
+  const locations: Locations =
+    contents instanceof Map ? Object.fromEntries(contents) : (contents as Locations);
+  const usage = new UsageMeter();
   try {
+    await warmUp(batch, logFile);
+    const globals = globalsToKeep(batch);
+    const shared = { ...deps, scratch, logFile, locations, globals, usage };
     for (const [position, spec] of batch.attempts.entries()) {
       const isOver = outcomes.length > 0 && performance.now() - started > batch.yieldAfterMs;
       if (isOver || deps.stopped() === "cancelled") {
@@ -62,22 +77,43 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
         outcomes.push({ position, result, wallMs: 0, cpuMs: 0, rssBytesMax: 0 });
         continue;
       }
-      deps.began(position);
-      outcomes.push(
-        await new AttemptRun(batch, spec, { ...deps, scratch, logFd }).outcome(position),
-      );
+      const stopper = deps.began(position);
+      outcomes.push(await new AttemptRun(batch, spec, { ...shared, stopper }).outcome(position));
     }
   } finally {
     restoreEnv();
-    closeLogFile(logFd);
+    logFile.close();
   }
   const scratchFile = scratch.finish();
   return scratchFile === undefined ? { outcomes } : { outcomes, scratchFile };
 }
 
+/** Packages may define globals when they are evaluated: those stay. What they print is the first attempt's. */
+async function warmUp(batch: AttemptBatch, logFile: LogFile): Promise<void> {
+  const code = batch.code.kind === "script" ? batch.code : batch.code.beside;
+  const [first] = batch.attempts;
+  if (code?.packages === undefined || first === undefined) return;
+  const log = new AttemptLog(logFile, first.index, first.attempt);
+  capturePrints(log);
+  try {
+    await compiledStepOf(code).warm();
+  } catch {
+    // A package that fails here fails again, and is reported, when the step is instantiated.
+  } finally {
+    log.end();
+  }
+}
+
+type Locations = Readonly<Record<string, ContentLocation>>;
+
 interface AttemptDeps extends BatchDeps {
   readonly scratch: ScratchSegment;
-  readonly logFd: number;
+  readonly logFile: LogFile;
+  readonly locations: Locations;
+  /** Names that a step finds on globalThis; others are removed when it ends. Undefined: it cannot add any. */
+  readonly globals: ReadonlySet<PropertyKey> | undefined;
+  readonly usage: UsageMeter;
+  readonly stopper: Stopper;
 }
 
 class AttemptRun {
@@ -91,87 +127,60 @@ class AttemptRun {
     this.#batch = batch;
     this.#spec = spec;
     this.#deps = deps;
-    this.#log = new AttemptLog(deps.logFd, spec.index, spec.attempt);
+    this.#log = new AttemptLog(deps.logFile, spec.index, spec.attempt);
+    const { index, attempt, seed } = spec;
+    const { scratch, stopper } = deps;
+    const locate = deps.locate.bind(deps);
+    const report = deps.report.bind(deps);
     this.#context = new AttemptContext(
-      {
-        run: batch.run,
-        step: batch.step,
-        index: spec.index,
-        attempt: spec.attempt,
-        seed: spec.seed,
-      },
-      {
-        signal: deps.signal(),
-        log: this.#log,
-        scratch: deps.scratch,
-        locate: (id) => deps.locate(id),
-        report: (progress) => deps.report(progress),
-      },
+      { run: batch.run, step: batch.step, index, attempt, seed },
+      { stopper, log: this.#log, scratch, locate, report },
     );
   }
 
   async outcome(position: number): Promise<AttemptOutcome> {
-    const wall = performance.now();
-    const cpu = process.cpuUsage();
-    const before = await this.#begin();
+    const { usage, globals, scratch } = this.#deps;
+    usage.begin();
+    capturePrints(this.#log);
     let ended: Pick<AttemptOutcome, "result" | "outputs" | "tables" | "error">;
     try {
-      const result = await Promise.race([this.#call(), this.#deps.fault()]);
+      const result = await this.#deps.guard(this.#call());
       const { step, eachOutputs } = this.#batch;
-      ended = {
-        result: "succeeded",
-        ...storeOutputs(result, step, eachOutputs, this.#deps.scratch),
-      };
+      ended = { result: "succeeded", ...storeOutputs(result, step, eachOutputs, scratch) };
     } catch (error) {
       ended = this.#failure(error);
     } finally {
-      removeNewGlobals(before);
+      if (globals !== undefined) removeNewGlobals(globals);
       this.#log.end();
       capturePrints(undefined);
       this.#context.end();
     }
-    const used = process.cpuUsage(cpu);
-    const cpuMs = (used.user + used.system) / 1000;
-    const wallMs = performance.now() - wall;
-    return {
-      position,
-      ...ended,
-      wallMs,
-      cpuMs: Math.min(cpuMs, wallMs * 2),
-      rssBytesMax: process.memoryUsage.rss(),
-    };
-  }
-
-  /** Packages may define globals when they are evaluated: those stay. */
-  async #begin(): Promise<ReadonlySet<PropertyKey>> {
-    capturePrints(this.#log);
-    const { code, step } = this.#batch;
-    if (code.kind === "script" && code.packages !== undefined) {
-      // A package that fails here fails again, and is reported, when the step is instantiated.
-      try {
-        await compiledStepOf(code, step).warm();
-      } catch {
-        this.#log.end();
-      }
-    }
-    return new Set(Reflect.ownKeys(globalThis));
+    return { position, ...ended, ...usage.end() };
   }
 
   async #call(): Promise<unknown> {
-    const { code, step, env, contents } = this.#batch;
-    const locations = contents instanceof Map ? Object.fromEntries(contents) : contents;
+    const { code, step, env } = this.#batch;
+    const { locations } = this.#deps;
     const inputs = await loadInputs(this.#spec.inputs, {
-      read: (id) => this.#deps.read(id, (locations as Record<string, ContentLocation>)[id]),
+      read: (id) => this.#deps.read(id, locations[id]),
       file: (info) => this.#context.fileRef(info),
     });
+    const { catching } = this.#spec;
     if (code.kind === "python") {
-      return this.#deps.python(code, inputs, { step, env, log: this.#log, context: this.#context });
+      const beside = code.beside && (await compiledStepOf(code.beside).instantiate());
+      if (catching !== undefined) return this.#catch(beside?.catch, catching, inputs);
+      const call = { step, env, log: this.#log, context: this.#context };
+      const result = await this.#deps.python(code, inputs, call);
+      return checkPythonResult(result, beside?.out, step);
     }
-    const instance = await compiledStepOf(code, step).instantiate();
-    if (this.#spec.catching === undefined) return instance.fn(inputs, this.#context);
-    const { catch: handle } = instance;
-    if (handle === undefined) throw fromErrorRecord(this.#spec.catching);
-    return handle(userError(this.#spec.catching), inputs, this.#context);
+    const instance = await compiledStepOf(code).instantiate();
+    if (catching !== undefined) return this.#catch(instance.catch, catching, inputs);
+    return instance.fn(inputs, this.#context);
+  }
+
+  #catch(handle: StepInstance["catch"], error: ErrorRecord, inputs: unknown): unknown {
+    if (handle === undefined) throw fromErrorRecord(error);
+    return handle(userError(error), inputs, this.#context);
   }
 
   #failure(error: unknown): Pick<AttemptOutcome, "result" | "error"> {
@@ -187,8 +196,8 @@ class AttemptRun {
       const record = toErrorRecord(error);
       return { result: "failed", error: stack === undefined ? record : { ...record, stack } };
     }
-    const map = code.kind === "script" ? code.sourceMap : undefined;
-    return { result: "failed", error: stepErrorRecord(error, step, map) };
+    const script = code.kind === "script" ? code : code.beside;
+    return { result: "failed", error: stepErrorRecord(error, step, script) };
   }
 }
 
@@ -203,6 +212,17 @@ function userError(record: ErrorRecord): Error {
     Object.defineProperty(error, "name", { value: record.details["name"] });
   }
   return error;
+}
+
+function globalsToKeep({ code }: AttemptBatch): ReadonlySet<PropertyKey> | undefined {
+  if (code.kind === "script") {
+    try {
+      if (!mayAddGlobals(code)) return undefined;
+    } catch {
+      // A slice that does not compile is reported by its first attempt.
+    }
+  }
+  return new Set(Reflect.ownKeys(globalThis));
 }
 
 function removeNewGlobals(before: ReadonlySet<PropertyKey>): void {

@@ -23,23 +23,24 @@ export type LogStream = "out" | "err";
 
 interface OpenLine {
   text: string;
-  readonly decoder: StringDecoder;
+  /** Of bytes: a character may be cut by the end of a chunk. */
+  decoder?: StringDecoder;
 }
 
 /** The log of one attempt: cuts what is printed into lines, long lines into pieces, and stops at LOG_BYTES_MAX. */
 export class AttemptLog {
-  readonly #fd: number;
+  readonly #file: LogFile;
   readonly #index: string;
   readonly #attempt: number;
   readonly #lines: Readonly<Record<LogStream, OpenLine>> = {
-    out: { text: "", decoder: new StringDecoder("utf8") },
-    err: { text: "", decoder: new StringDecoder("utf8") },
+    out: { text: "" },
+    err: { text: "" },
   };
   #bytes = 0;
   #isFull = false;
 
-  constructor(fd: number, index: readonly number[], attempt: number) {
-    this.#fd = fd;
+  constructor(file: LogFile, index: readonly number[], attempt: number) {
+    this.#file = file;
     this.#index = index.join(",");
     this.#attempt = attempt;
   }
@@ -47,7 +48,8 @@ export class AttemptLog {
   write(stream: LogStream, chunk: string | Uint8Array): void {
     if (this.#isFull) return;
     const line = this.#lines[stream];
-    line.text += typeof chunk === "string" ? chunk : line.decoder.write(Buffer.from(chunk));
+    if (typeof chunk === "string") line.text += chunk;
+    else line.text += (line.decoder ??= new StringDecoder("utf8")).write(Buffer.from(chunk));
     const parts = line.text.split("\n");
     line.text = parts.pop() ?? "";
     let records = parts.map((text) => this.#pieces(stream, text)).join("");
@@ -89,22 +91,33 @@ export class AttemptLog {
     const kept =
       bytes.length <= room ? bytes : bytes.subarray(0, bytes.lastIndexOf(10, room - 1) + 1);
     this.#bytes += kept.length;
-    writeAll(this.#fd, kept);
+    this.#file.append(kept);
     if (kept.length === bytes.length) return;
     this.#isFull = true;
-    writeAll(
-      this.#fd,
+    this.#file.append(
       Buffer.from(this.#record("err", `log cut here: over ${LOG_BYTES_MAX} bytes`, false)),
     );
   }
 }
 
-export function openLogFile(path: string): number {
-  return openSync(path, "a");
-}
+/** The log of a batch; opened when something is printed. */
+export class LogFile {
+  readonly #path: string;
+  #fd: number | undefined;
 
-export function closeLogFile(fd: number): void {
-  closeSync(fd);
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#fd ??= openSync(this.#path, "a");
+    writeAll(this.#fd, bytes);
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

@@ -1,18 +1,14 @@
 /** What a step threw, as a record: its message, and a stack that begins with the user's frames at the user's lines. */
-import { SourceMap } from "node:module";
+import { mapSliceStack, sliceName } from "../code/evaluate-slice.ts";
+import type { ScriptCode } from "../code/flow-package.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import { isMfError, toErrorRecord } from "../model/errors.ts";
 import { STACK_CHARS_MAX } from "./task-limits.ts";
 
-/** File name under which slices are compiled: frames of it are the user's. */
-export function sliceFileName(step: string): string {
-  return `meshflow-step:${step}`;
-}
-
-export function stepErrorRecord(thrown: unknown, step: string, sourceMap?: string): ErrorRecord {
+export function stepErrorRecord(thrown: unknown, step: string, code?: ScriptCode): ErrorRecord {
   if (isMfError(thrown)) return toErrorRecord(thrown);
   const { name, message, stack } = describe(thrown);
-  const frames = userFrames(stack, step, sourceMap);
+  const frames = userFrames(stack, code);
   return {
     code: "STEP_THREW",
     details: { step, name, message },
@@ -26,9 +22,9 @@ function describe(thrown: unknown): { name: string; message: string; stack: stri
     if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
       const { name, message, stack } = thrown as Partial<Error>;
       return {
-        name: String(name ?? "Error"),
-        message: String(message),
-        stack: String(stack ?? ""),
+        name: `${name ?? "Error"}`,
+        message: `${message}`,
+        stack: `${stack ?? ""}`,
       };
     }
     return { name: "Error", message: `threw ${String(thrown)}`, stack: "" };
@@ -37,35 +33,25 @@ function describe(thrown: unknown): { name: string; message: string; stack: stri
   }
 }
 
-function userFrames(stack: string, step: string, sourceMap?: string): string[] {
-  const file = sliceFileName(step);
-  const map = sourceMap === undefined ? undefined : parseMap(sourceMap);
+/** The user's frames at the user's places, then those of packages that stand above or between them; ours are left out. */
+function userFrames(stack: string, code: ScriptCode | undefined): string[] {
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
-  const last = frames.findLastIndex((line) => line.includes(file));
+  if (code === undefined) return frames.filter((line) => !isOurs(line));
+  const name = `${sliceName(code)}:`;
+  const last = frames.findLastIndex((line) => line.includes(name));
   // Below the user's last frame there are only ours.
   const kept = last < 0 ? frames.filter((line) => !isOurs(line)) : frames.slice(0, last + 1);
-  return kept.map((line) => mapFrame(line, file, map));
+  const mapped = kept.map((line) => ({
+    isUser: line.includes(name),
+    line: mapSliceStack(code, line),
+  }));
+  const isUser = (frame: (typeof mapped)[number]): boolean =>
+    frame.isUser && !frame.line.includes("node_modules/");
+  return [...mapped.filter(isUser), ...mapped.filter((frame) => !isUser(frame))].map(
+    (frame) => frame.line,
+  );
 }
 
 function isOurs(line: string): boolean {
-  return /[\\/](src|dist)[\\/](src[\\/])?(task|engine)[\\/]|node:internal|piscina/.test(line);
-}
-
-function mapFrame(line: string, file: string, map: SourceMap | undefined): string {
-  const at = line.indexOf(`${file}:`);
-  if (at < 0 || map === undefined) return line;
-  const place = /^(\d+):(\d+)/.exec(line.slice(at + file.length + 1));
-  if (place === null) return line;
-  const entry = map.findEntry(Number(place[1]) - 1, Number(place[2]) - 1);
-  if (!("originalSource" in entry)) return line;
-  const original = `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
-  return line.slice(0, at) + original + line.slice(at + file.length + 1 + place[0].length);
-}
-
-function parseMap(text: string): SourceMap | undefined {
-  try {
-    return new SourceMap(JSON.parse(text) as ConstructorParameters<typeof SourceMap>[0]);
-  } catch {
-    return undefined;
-  }
+  return /[\\/](src|dist)[\\/](src[\\/])?(task|engine|code)[\\/]|node:internal|piscina/.test(line);
 }

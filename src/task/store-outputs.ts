@@ -33,7 +33,7 @@ export interface StoredOutputs {
   readonly tables: Record<string, StoredOutput>;
 }
 
-/** Properties that are undefined are no artifacts. @throws MfError RESULT_NOT_OBJECT, RESULT_UNSTORABLE, EACH_NOT_LIST */
+/** A property that is undefined is an artifact of kind `undefined`: steps may read it. @throws MfError RESULT_NOT_OBJECT, RESULT_UNSTORABLE, EACH_NOT_LIST */
 export function storeOutputs(
   result: unknown,
   step: string,
@@ -43,7 +43,6 @@ export function storeOutputs(
   const outputs: Record<string, StoredOutput> = {};
   const tables: Record<string, StoredOutput> = {};
   for (const [name, value] of Object.entries(resultObject(result, step))) {
-    if (value === undefined) continue;
     const encoded = encodeValue(value, { step, name });
     setOwn(outputs, name, storeBytes(encoded.data, encoded.kind, scratch));
     if (eachOutputs.includes(name)) {

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { MfError } from "../../model/errors.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import { readLocation } from "../../store/segment/segment-reader.ts";
-import { executeBatch, type BatchDeps } from "../../task/execute-batch.ts";
+import { executeBatch, type BatchDeps, type Stopper } from "../../task/execute-batch.ts";
 import type { AttemptBatch, BatchResult } from "../../task/host-messages.ts";
 import { listAt } from "../../task/load-inputs.ts";
 import { ScratchSegment, storeTable } from "../../task/store-outputs.ts";
@@ -17,6 +17,8 @@ import {
   type WorkerOrder,
 } from "./host-protocol.ts";
 import { callPython } from "./python/call-python.ts";
+
+const MARK = new Int32Array(1);
 
 /** What ends the running attempt from outside its own promise. */
 let failRunning: (error: unknown) => void = () => undefined;
@@ -37,14 +39,39 @@ function split(request: SplitRequest): SplitResult {
   return scratchFile === undefined ? { table } : { table, scratchFile };
 }
 
+function guard<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    failRunning = reject;
+    work.then(resolve, reject);
+  });
+}
+
+/** The abort controller of an attempt, made when its signal is asked for. */
+class LazyStopper implements Stopper {
+  #controller: AbortController | undefined;
+  #isStopped = false;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isStopped) this.stop();
+    }
+    return this.#controller.signal;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#controller?.abort(new MfError("STEP_CANCELLED"));
+  }
+}
+
 class OrderRun {
   readonly #order: WorkerOrder;
   readonly #state: Int32Array;
   readonly #answers = new Map<number, (answer: Exclude<ToWorker, { t: "stop" }>) => void>();
   /** Small contents of this batch: several attempts read the same ones. */
   readonly #read = new Map<string, Uint8Array>();
-  #controller = new AbortController();
-  #fault: Promise<never> = new Promise(() => undefined);
+  #stopper = new LazyStopper();
   #asks = 0;
 
   constructor(order: WorkerOrder) {
@@ -67,8 +94,7 @@ class OrderRun {
   #deps(marks: number): BatchDeps {
     return {
       began: (position) => this.#begin(marks, position),
-      signal: () => this.#controller.signal,
-      fault: () => this.#fault,
+      guard,
       stopped: () =>
         ([undefined, "cancelled", "timeout"] as const)[Atomics.load(this.#state, STATE_STOP)],
       read: (id, location) => this.#content(id, location),
@@ -79,20 +105,18 @@ class OrderRun {
     };
   }
 
-  #begin(marks: number, position: number): void {
+  #begin(marks: number, position: number): LazyStopper {
     Atomics.compareExchange(this.#state, STATE_STOP, 2, 0);
     Atomics.store(this.#state, STATE_POSITION, position + 1);
     // A write to the page cache outlives this process, which is all it has to.
-    writeSync(marks, Buffer.from(Int32Array.of(position + 1).buffer), 0, 4, this.#order.mark * 4);
-    this.#controller = new AbortController();
-    this.#fault = new Promise<never>((_resolve, reject) => {
-      failRunning = reject;
-    });
-    this.#fault.catch(() => undefined);
+    MARK[0] = position + 1;
+    writeSync(marks, MARK, 0, 4, this.#order.mark * 4);
+    this.#stopper = new LazyStopper();
+    return this.#stopper;
   }
 
   #receive(message: ToWorker): void {
-    if (message.t === "stop") return this.#controller.abort(new MfError("STEP_CANCELLED"));
+    if (message.t === "stop") return this.#stopper.stop();
     this.#answers.get(message.ask)?.(message);
     this.#answers.delete(message.ask);
   }

@@ -5,10 +5,13 @@ import { dirname, join, normalize, sep } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { PythonCode } from "../../../code/flow-package.ts";
+import { systemClock } from "../../../env/clock.ts";
 import { fromErrorRecord, MfError } from "../../../model/errors.ts";
-import { assert } from "../../../std/assert.ts";
+import { assert, defined } from "../../../std/assert.ts";
 import type { PythonCall } from "../../../task/execute-batch.ts";
+import { PYTHON_LAST_WORDS_MS } from "../hosts-limits.ts";
 import { pythonCandidates } from "./python-environment.ts";
+import { PythonPrints } from "./python-prints.ts";
 import { fromPython, toPython } from "./python-values.ts";
 import { tmpdir } from "node:os";
 
@@ -16,7 +19,7 @@ export interface PythonRequest {
   readonly code: PythonCode;
   readonly inputs: unknown;
   readonly call: PythonCall;
-  started(pid: number): void;
+  readonly started: (pid: number) => void;
 }
 
 interface Answer {
@@ -28,17 +31,24 @@ interface Answer {
     readonly exit?: number;
   };
   readonly buffers: readonly number[];
+  /** Its prints end with marks: the step has not closed its standard streams. */
+  readonly isMarked?: boolean;
 }
 
-let child: ChildProcess | undefined;
-let logSink: PythonCall["log"] | undefined;
+interface Interpreter {
+  readonly process: ChildProcess;
+  readonly prints: readonly PythonPrints[];
+}
+
+let interpreter: Interpreter | undefined;
 
 export async function callPython(request: PythonRequest): Promise<unknown> {
   const { call } = request;
   const buffers: Uint8Array[] = [];
   const inputs = await toPython(request.inputs, buffers);
-  const python = child ?? (await start(request));
-  logSink = call.log;
+  interpreter ??= await start(request);
+  const { process: python, prints } = interpreter;
+  for (const item of prints) item.begin(call.log);
   const stop = (): void => void python.kill("SIGINT");
   call.context.signal.addEventListener("abort", stop, { once: true });
   try {
@@ -51,6 +61,7 @@ export async function callPython(request: PythonRequest): Promise<unknown> {
     };
     send(python, { ...head, buffers: buffers.map((item) => item.byteLength) }, buffers);
     const { answer, bodies } = await receive(python);
+    if (answer.isMarked === true) await Promise.all(prints.map((item) => item.drained()));
     if (answer.error !== undefined) throw pythonError(answer.error, call.step);
     return await fromPython(answer.ok, bodies, (path) => call.context.file(path));
   } finally {
@@ -71,7 +82,7 @@ function sourcesDir({ code, call }: PythonRequest): string {
   return dir;
 }
 
-async function start({ call, started }: PythonRequest): Promise<ChildProcess> {
+async function start({ call, started }: PythonRequest): Promise<Interpreter> {
   const tried = pythonCandidates();
   for (const python of tried) {
     const made = spawn(python, ["-u", scriptPath(), String(process.pid)], {
@@ -84,14 +95,15 @@ async function start({ call, started }: PythonRequest): Promise<ChildProcess> {
       made.once("error", () => resolve(false));
     });
     if (!isUp) continue;
-    made.stdout?.on("data", (text: Buffer) => logSink?.write("out", text));
-    made.stderr?.on("data", (text: Buffer) => logSink?.write("err", text));
     made.once("exit", () => {
-      child = undefined;
+      interpreter = undefined;
     });
-    child = made;
     if (made.pid !== undefined) started(made.pid);
-    return made;
+    const prints = [
+      new PythonPrints(defined(made.stdout), "out"),
+      new PythonPrints(defined(made.stderr), "err"),
+    ];
+    return { process: made, prints };
   }
   throw new MfError("PYTHON_MISSING", { tried: tried.join(", ") });
 }
@@ -136,6 +148,11 @@ function receive(python: ChildProcess): Promise<{ answer: Answer; bodies: Uint8A
       resolve({ answer, bodies });
     };
     const died = (code: number | null, signal: string | null): void => {
+      // The streams may still hold what it printed last; a process it left behind may hold them open.
+      systemClock.after(PYTHON_LAST_WORDS_MS, () => ended(code, signal));
+      python.once("close", ended);
+    };
+    const ended = (code: number | null, signal: string | null): void => {
       release();
       reject(
         signal === null
@@ -146,6 +163,7 @@ function receive(python: ChildProcess): Promise<{ answer: Answer; bodies: Uint8A
     const release = (): void => {
       pipe.off("data", take);
       python.off("exit", died);
+      python.off("close", ended);
     };
     pipe.on("data", take);
     python.once("exit", died);

@@ -114,8 +114,25 @@ def call(head, bufs, out):
         for module in set(sys.modules) - known:
             if str(getattr(sys.modules[module], '__file__', None) or '').startswith(folder):
                 del sys.modules[module]
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush()
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass  # the step closed or replaced it
+
+
+def mark_prints():
+    """Tells the reader of the pipes that all prints of this call are written."""
+    try:
+        for fd in (1, 2):
+            os.write(fd, b'\0mf:printed\0')
+        return True
+    except OSError:
+        return False
 
 
 def main():
@@ -129,7 +146,7 @@ def main():
             continue
         if 'error' in answer:
             out = []
-        body = json.dumps({**answer, 'buffers': [len(b) for b in out]}).encode()
+        body = json.dumps({**answer, 'isMarked': mark_prints(), 'buffers': [len(b) for b in out]}).encode()
         OUT.write(struct.pack('<I', len(body)) + body)
         for b in out:
             OUT.write(b)
