@@ -8,6 +8,7 @@ import { logDirectoryOf } from "../../src/engine/run/log-file.ts";
 import { delay } from "../../src/env/clock.ts";
 import { MfError } from "../../src/model/errors.ts";
 import { taskText } from "../../src/model/ids.ts";
+import type { StepStatus } from "../../src/client/runs.ts";
 import type { RunSummary } from "../../src/model/journal.ts";
 import { readLog } from "../../src/task/read-log.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
@@ -46,11 +47,12 @@ export async function logsCommand(
 ): Promise<number> {
   const target = parseTarget(pathspec);
   const { summary, steps } = await findRun(context, target.run);
-  if (target.step !== undefined && !steps.includes(target.step)) {
+  const names = steps.map((step) => step.name);
+  if (target.step !== undefined && !names.includes(target.step)) {
     throw new MfError("PATHSPEC_NOT_FOUND", {
       pathspec,
       reason: `the run has no step "${target.step}"`,
-      hint: `Its steps: ${steps.join(", ")}.`,
+      hint: `Its steps: ${names.join(", ")}.`,
     });
   }
   const directory = logDirectoryOf(context.home, summary.run);
@@ -77,19 +79,38 @@ export async function logsCommand(
     state = (await withReadSide(context, (readSide) => readSide.run(target.run))).state;
     writeLines(context, await next(), options);
   }
-  writeLines(context, unfinishedLines(files), options);
+  const rest = unfinishedLines(files);
+  writeLines(context, rest, options);
+  if (first.length + rest.length === 0 && options.json !== true && options.follow !== true)
+    tellWhereReused(context, target, steps);
   return 0;
 }
 
 function findRun(
   context: CommandContext,
   run: string,
-): Promise<{ summary: RunSummary; steps: string[] }> {
+): Promise<{ summary: RunSummary; steps: readonly StepStatus[] }> {
   return withReadSide(context, async (readSide) => {
     const summary = await readSide.run(run);
     const { steps } = await readSide.status(run);
-    return { summary, steps: steps.map((step) => step.name) };
+    return { summary, steps };
   });
+}
+
+/** A reused task printed in the run that made it, and in no other. */
+function tellWhereReused(
+  context: CommandContext,
+  target: Target,
+  steps: readonly StepStatus[],
+): void {
+  const reused = steps.find(
+    ({ name, tasks }) => (target.step === undefined || name === target.step) && tasks.reused > 0,
+  );
+  if (reused === undefined) return;
+  const artifact = `${target.run.split("/", 1)[0] ?? ""}/${reused.name}`;
+  context.terminal.err(
+    `Nothing was printed in this run. Step ${reused.name} was reused: \`mf ls-versions ${artifact}\` names the run that made it.\n`,
+  );
 }
 
 /** flow/run[/step[index]] */
