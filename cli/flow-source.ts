@@ -1,5 +1,5 @@
 /** A flow file read, checked and with its parameters: what `run`, `check` and `show` begin with. */
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { checkTypes } from "../src/code/check-types.ts";
@@ -22,11 +22,11 @@ export async function loadFlowSource(
 ): Promise<LoadedFlow> {
   const path = resolve(file);
   if (!existsSync(path)) throw new MfError("FLOW_FILE_MISSING", { file });
-  const cacheDir = join(context.home, "cache");
+  const cache = cacheOption(context.home);
   const { params, validateParams } = options;
   const [loaded, problems] = await Promise.allSettled([
-    loadFlow(path, { params, validateParams, cacheDir }),
-    options.checkTypes ? checkTypes(path, { cacheDir }) : Promise.resolve([]),
+    loadFlow(path, { params, validateParams, ...cache }),
+    options.checkTypes ? checkTypes(path, cache) : Promise.resolve([]),
   ]);
   const isParamError =
     loaded.status === "rejected" &&
@@ -39,6 +39,18 @@ export async function loadFlowSource(
   if (loaded.status === "rejected") throw loaded.reason;
   if (problems.status === "rejected") throw problems.reason;
   return loaded.value;
+}
+
+/** A home that cannot be written is the store's to report; looking at a flow works without. */
+function cacheOption(home: string): { cacheDir?: string } {
+  const cacheDir = join(home, "cache");
+  try {
+    mkdirSync(cacheDir, { recursive: true });
+    accessSync(cacheDir, constants.W_OK);
+    return { cacheDir };
+  } catch {
+    return {};
+  }
 }
 
 /** `-P file.json` first, then each `-p name=value` over it. Values of the file that are not text travel as JSON text. */

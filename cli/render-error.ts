@@ -3,7 +3,7 @@
  * user's frames, the next step. With --json: {"error":{"code","message","remedy"}} and, where there are some, "problems".
  */
 import process from "node:process";
-import { fromErrorRecord, isMfError, MfError, toErrorRecord } from "../src/model/errors.ts";
+import { fromErrorRecord, isMfError, type MfError, toErrorRecord } from "../src/model/errors.ts";
 import { taskText } from "../src/model/ids.ts";
 import type { TaskFailure } from "../src/engine/run-api.ts";
 import { createPaint, type Paint } from "./output/paint.ts";
@@ -86,7 +86,7 @@ export function failureText(run: string, failure: TaskFailure, colour: boolean):
   const paint = createPaint(colour);
   const error = fromErrorRecord(failure.error);
   const task = taskText({ step: failure.step, index: failure.index });
-  const attempts = failure.attempt > 1 ? ` (attempt ${failure.attempt})` : "";
+  const attempts = failure.attempt > 0 ? ` (attempt ${failure.attempt})` : "";
   const lines = [
     headline(error.code, `step ${paint.bold(task)}${attempts}: ${error.message}`, paint),
   ];

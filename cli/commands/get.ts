@@ -1,14 +1,17 @@
 /** `mf get`: an artifact, verified by its hash. Prints JSON; -o writes bytes and files as they are, other values as JSON. */
-import { writeFile } from "node:fs/promises";
+import { digestHexOf, parseCid } from "../../src/artifact/cid.ts";
 import { decodeValue } from "../../src/artifact/codec.ts";
 import { fileInfoOf } from "../../src/artifact/file-brand.ts";
 import { encodeNpy } from "../../src/artifact/npy.ts";
+import { contentCodecOf } from "../../src/client/content-codec.ts";
 import type { ReadSide, ResolvedArtifact } from "../../src/client/control/read-side.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { Cid } from "../../src/model/ids.ts";
+import type { ContentLocation } from "../../src/store/ports.ts";
 import { readLocation } from "../../src/store/segment/segment-reader.ts";
 import type { CommandContext, CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
+import { writeOutputFile } from "../output/output-file.ts";
 import { toJsonValue } from "../value-json.ts";
 
 export interface GetOptions extends CommonOptions {
@@ -25,7 +28,7 @@ export function getCommand(
     const value = await loadPathspec(readSide, pathspec);
     const data = await formOf(readSide, value, options);
     if (options.output !== undefined) {
-      await writeFile(options.output, data);
+      await writeOutputFile("get", options.output, data);
       return 0;
     }
     if (typeof data !== "string" && context.terminal.isOutTty) {
@@ -76,20 +79,29 @@ async function loadArtifact(readSide: ReadSide, artifact: ResolvedArtifact): Pro
   return value;
 }
 
-/** Content named by its id alone: a structured value where it reads as one, else bytes. */
+/** Content named by its id alone: the id says whether it is bytes or a structured value. */
 async function loadContent(readSide: ReadSide, id: Cid): Promise<unknown> {
-  const data = await readContent(readSide, id);
-  try {
-    return decodeValue(data);
-  } catch {
-    return data;
-  }
+  const location = await locate(readSide, id);
+  const data = readVerified(id, location);
+  return contentCodecOf(id, location) === "raw" ? data : decodeValue(data);
 }
 
 async function readContent(readSide: ReadSide, id: Cid): Promise<Uint8Array> {
+  return readVerified(id, await locate(readSide, id));
+}
+
+async function locate(readSide: ReadSide, id: Cid): Promise<ContentLocation> {
   const [location] = await readSide.locate([id]);
   if (location === undefined) throw new MfError("CONTENT_MISSING", { id });
-  return readLocation(location);
+  return location;
+}
+
+/** Parts of segments are checked as they are read; what came inline is checked here. */
+function readVerified(id: Cid, location: ContentLocation): Uint8Array {
+  const data = readLocation(location);
+  if ("inline" in location && digestHexOf(data) !== parseCid(id).digest)
+    throw new MfError("CONTENT_MISMATCH", { id });
+  return data;
 }
 
 async function formOf(
@@ -98,11 +110,10 @@ async function formOf(
   options: GetOptions,
 ): Promise<string | Uint8Array> {
   const file = typeof value === "object" && value !== null ? fileInfoOf(value) : undefined;
-  const isSaved = options.output !== undefined;
+  const isSaved = options.output !== undefined && options.as === undefined;
   if (options.as === "npy") return npyOf(value);
-  if (options.as === "bytes" || (options.as === undefined && options.json !== true)) {
-    if (file !== undefined && (isSaved || options.as === "bytes"))
-      return readContent(readSide, file.id as Cid);
+  if (options.as === "bytes" || (isSaved && options.json !== true)) {
+    if (file !== undefined) return readContent(readSide, file.id as Cid);
     if (value instanceof Uint8Array) return value;
     if (options.as === "bytes") throw unsupported(value, "bytes", "json");
   }

@@ -8,8 +8,9 @@ import { logDirectoryOf } from "../../src/engine/run/log-file.ts";
 import { delay } from "../../src/env/clock.ts";
 import { MfError } from "../../src/model/errors.ts";
 import { taskText } from "../../src/model/ids.ts";
+import type { StepStatus } from "../../src/client/runs.ts";
 import type { RunSummary } from "../../src/model/journal.ts";
-import { readLog, type LogLine } from "../../src/task/read-log.ts";
+import { readLog } from "../../src/task/read-log.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
 import { createPaint } from "../output/paint.ts";
@@ -27,7 +28,13 @@ interface Target {
   readonly index?: readonly number[];
 }
 
-interface StepLine extends LogLine {
+/** A whole line, however many records it was cut into. */
+interface StepLine {
+  readonly t: number;
+  readonly i: string;
+  readonly a: number;
+  readonly s: "out" | "err";
+  readonly m: string;
   readonly step: string;
 }
 
@@ -40,20 +47,21 @@ export async function logsCommand(
 ): Promise<number> {
   const target = parseTarget(pathspec);
   const { summary, steps } = await findRun(context, target.run);
-  if (target.step !== undefined && !steps.includes(target.step)) {
+  const names = steps.map((step) => step.name);
+  if (target.step !== undefined && !names.includes(target.step)) {
     throw new MfError("PATHSPEC_NOT_FOUND", {
       pathspec,
       reason: `the run has no step "${target.step}"`,
-      hint: `Its steps: ${steps.join(", ")}.`,
+      hint: `Its steps: ${names.join(", ")}.`,
     });
   }
   const directory = logDirectoryOf(context.home, summary.run);
-  const offsets = new Map<string, number>();
+  const files = new Map<string, FileState>();
   const since = options.since === undefined ? 0 : context.clock.now() - options.since;
   const next = async (): Promise<StepLine[]> => {
     const lines = await readNew(directory, {
       target,
-      offsets,
+      files,
       ...(options.stderr === true ? { stream: "err" as const } : {}),
     });
     return lines.filter((line) => line.t >= since);
@@ -71,18 +79,38 @@ export async function logsCommand(
     state = (await withReadSide(context, (readSide) => readSide.run(target.run))).state;
     writeLines(context, await next(), options);
   }
+  const rest = unfinishedLines(files);
+  writeLines(context, rest, options);
+  if (first.length + rest.length === 0 && options.json !== true && options.follow !== true)
+    tellWhereReused(context, target, steps);
   return 0;
 }
 
 function findRun(
   context: CommandContext,
   run: string,
-): Promise<{ summary: RunSummary; steps: string[] }> {
+): Promise<{ summary: RunSummary; steps: readonly StepStatus[] }> {
   return withReadSide(context, async (readSide) => {
     const summary = await readSide.run(run);
     const { steps } = await readSide.status(run);
-    return { summary, steps: steps.map((step) => step.name) };
+    return { summary, steps };
   });
+}
+
+/** A reused task printed in the run that made it, and in no other. */
+function tellWhereReused(
+  context: CommandContext,
+  target: Target,
+  steps: readonly StepStatus[],
+): void {
+  const reused = steps.find(
+    ({ name, tasks }) => (target.step === undefined || name === target.step) && tasks.reused > 0,
+  );
+  if (reused === undefined) return;
+  const artifact = `${target.run.split("/", 1)[0] ?? ""}/${reused.name}`;
+  context.terminal.err(
+    `Nothing was printed in this run. Step ${reused.name} was reused: \`mf ls-versions ${artifact}\` names the run that made it.\n`,
+  );
 }
 
 /** flow/run[/step[index]] */
@@ -103,28 +131,57 @@ function parseTarget(text: string): Target {
 
 interface ReadOptions {
   readonly target: Target;
-  /** Where each step's file was read to. */
-  readonly offsets: Map<string, number>;
+  /** Where each step's file was read to, and the lines of it that have no end yet. */
+  readonly files: Map<string, FileState>;
   readonly stream?: "err";
 }
 
+interface FileState {
+  from: number;
+  /** By task, attempt and stream. */
+  readonly open: Map<string, OpenLine>;
+}
+
+interface OpenLine {
+  readonly line: StepLine;
+  readonly pieces: string[];
+}
+
 async function readNew(directory: string, options: ReadOptions): Promise<StepLine[]> {
-  const { target, offsets } = options;
+  const { target, files } = options;
   const names = await readdir(directory).catch(() => [] as string[]);
   const lines: StepLine[] = [];
   for (const name of names.filter((entry) => entry.endsWith(".ndjson"))) {
     const step = decodeURIComponent(name.slice(0, -".ndjson".length));
     if (target.step !== undefined && step !== target.step) continue;
-    for await (const line of readLog(join(directory, name), {
-      from: offsets.get(name) ?? 0,
+    const file = files.get(name) ?? { from: 0, open: new Map<string, OpenLine>() };
+    files.set(name, file);
+    for await (const record of readLog(join(directory, name), {
+      from: file.from,
       ...(target.index === undefined ? {} : { index: target.index }),
       ...(options.stream === undefined ? {} : { stream: options.stream }),
     })) {
-      offsets.set(name, line.next);
-      lines.push({ ...line, step });
+      file.from = record.next;
+      const key = `${record.i}/${record.a}/${record.s}`;
+      const open = file.open.get(key) ?? { line: { ...record, step }, pieces: [] };
+      open.pieces.push(record.m);
+      if (record.c === true) file.open.set(key, open);
+      else {
+        file.open.delete(key);
+        lines.push(joined(open));
+      }
     }
   }
   return lines.sort((a, b) => a.t - b.t);
+}
+
+/** What an attempt printed before it was killed may end in the middle of a line. */
+function unfinishedLines(files: ReadonlyMap<string, FileState>): StepLine[] {
+  return [...files.values()].flatMap((file) => [...file.open.values()].map(joined));
+}
+
+function joined({ line, pieces }: OpenLine): StepLine {
+  return { ...line, m: pieces.join("") };
 }
 
 function writeLines(
@@ -145,7 +202,8 @@ function writeLines(
         text: line.m,
       });
     } else {
-      const name = paint.dim(taskText({ step: line.step, index }));
+      const attempt = line.a === 0 ? "" : ` (attempt ${line.a})`;
+      const name = paint.dim(`${taskText({ step: line.step, index })}${attempt}`);
       context.terminal.out(`${name}  ${line.s === "err" ? paint.yellow(line.m) : line.m}\n`);
     }
   }

@@ -1,7 +1,7 @@
 /** `mf ls-versions`: stored versions, newest first. JSON: [{"artifact","id","run","at","by","bytes","peers"}]. */
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
-import { ageText, bytesText } from "../output/format.ts";
+import { ageText, bytesText, isoTime } from "../output/format.ts";
 import { writeTable } from "../output/table.ts";
 
 export async function lsVersionsCommand(
@@ -19,7 +19,7 @@ export async function lsVersionsCommand(
     { title: "artifact", text: (row) => row.artifact },
     { title: "id", text: (row) => row.id },
     { title: "run", text: (row) => row.run },
-    { title: "at", text: (row) => ageText(row.at, now), raw: (row) => String(row.at) },
+    { title: "at", text: (row) => ageText(row.at, now), raw: (row) => isoTime(row.at) },
     { title: "by", text: (row) => row.by },
     {
       title: "bytes",
@@ -27,6 +27,7 @@ export async function lsVersionsCommand(
       text: (row) => bytesText(row.bytes),
       raw: (row) => String(row.bytes),
     },
+    { title: "peers", text: (row) => row.peers.join(",") },
   ]);
   return 0;
 }

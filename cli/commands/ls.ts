@@ -3,7 +3,7 @@ import type { RunSummary } from "../../src/model/journal.ts";
 import { runText } from "../../src/model/ids.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
-import { ageText, durationText } from "../output/format.ts";
+import { ageText, durationText, isoTime } from "../output/format.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
 import { writeTable } from "../output/table.ts";
 
@@ -50,12 +50,12 @@ export async function lsCommand(
       title: "took",
       align: "right",
       text: (row) => durationText(span(row)),
-      raw: (row) => String(span(row)),
+      raw: (row) => (span(row) / 1000).toFixed(3),
     },
     {
       title: "started",
       text: (row) => ageText(row.createdAt, now),
-      raw: (row) => String(row.createdAt),
+      raw: (row) => isoTime(row.createdAt),
     },
     { title: "user", text: (row) => row.user },
   ]);

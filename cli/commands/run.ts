@@ -145,7 +145,7 @@ export function summaryLine(context: Pick<CommandContext, "terminal">, result: R
   const head = `run ${paint.bold(runText(result.run))} ${stateStyle(paint, state)(state)} in ${durationText(result.durationMs)}`;
   const isAllReused = state === "succeeded" && tasks.total > 0 && tasks.reused === tasks.total;
   if (isAllReused)
-    return `${head}; nothing to do: ${tasks.reused} of ${countText(tasks.total, "task")} were reused`;
+    return `${head}; nothing to do: ${tasks.total === 1 ? "its task was" : `all ${tasks.total} tasks were`} reused`;
   const counts = [`${tasks.executed} executed`, `${tasks.reused} reused`];
   if (tasks.failed > 0) counts.push(`${tasks.failed} failed`);
   const rest = tasks.total - tasks.succeeded - tasks.failed;

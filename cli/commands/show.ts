@@ -1,12 +1,14 @@
 /** `mf show`: a flow's diagram, or a run's with the states of its steps. No step runs. */
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import type { FlowPackage } from "../../src/code/flow-package.ts";
-import { drawGraph, type DrawOptions } from "../../src/graph/draw/draw-graph.ts";
+import type { StepStatus } from "../../src/client/runs.ts";
+import { drawGraph } from "../../src/graph/draw/draw-graph.ts";
+import type { StepView, StepViews } from "../../src/graph/draw/graph-view.ts";
 import { readLocation } from "../../src/store/segment/segment-reader.ts";
 import { MfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
+import { writeOutputFile } from "../output/output-file.ts";
 import { loadFlowSource } from "../flow-source.ts";
 
 export interface ShowOptions extends CommonOptions {
@@ -16,7 +18,7 @@ export interface ShowOptions extends CommonOptions {
 
 interface Shown {
   readonly flowPackage: FlowPackage;
-  readonly states?: DrawOptions["states"];
+  readonly states?: StepViews;
 }
 
 export async function showCommand(
@@ -37,7 +39,7 @@ export async function showCommand(
     ...(shown.states === undefined ? {} : { states: shown.states }),
   });
   if (options.output === undefined) context.terminal.out(text.endsWith("\n") ? text : `${text}\n`);
-  else await writeFile(options.output, text);
+  else await writeOutputFile("show", options.output, text);
   return 0;
 }
 
@@ -63,9 +65,13 @@ function fromRun(context: CommandContext, run: string): Promise<Shown> {
       Buffer.from(readLocation(location)).toString("utf8"),
     ) as FlowPackage;
     const status = await readSide.status(run);
-    const states = Object.fromEntries(
-      status.steps.map((step) => [step.name, { state: step.state, count: step.tasks.total }]),
-    ) as unknown as NonNullable<DrawOptions["states"]>;
+    const states = Object.fromEntries(status.steps.map((step) => [step.name, viewOf(step)]));
     return { flowPackage, states };
   });
+}
+
+/** A step outside every foreach has one task at most: its state says it all. */
+function viewOf(step: StepStatus): StepView {
+  const { succeeded, total } = step.tasks;
+  return { state: step.state, ...(total > 1 ? { count: `${succeeded}/${total}` } : {}) };
 }

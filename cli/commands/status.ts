@@ -1,6 +1,8 @@
-/** `mf status`: a run's steps and counts. JSON: {"run","flow","state","owner","sealed","steps","attempts"}. */
+/** `mf status`: a run's steps and counts. JSON: {"run","flow","state","owner","sealed","steps","attempts"} and, where the run ended by one, "error". */
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
+import { fromErrorRecord } from "../../src/model/errors.ts";
+import { errorText } from "../render-error.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
 import { writeTable } from "../output/table.ts";
 
@@ -31,5 +33,7 @@ export async function statusCommand(
       text: (step: (typeof status.steps)[number]) => String(step.tasks[name]),
     })),
   ]);
+  if (status.error !== undefined)
+    terminal.err(errorText(fromErrorRecord(status.error), terminal.colourErr));
   return 0;
 }

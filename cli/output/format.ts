@@ -35,6 +35,12 @@ export function ageText(at: number, now: number): string {
   return `${Math.floor(age / DAY)} d ago`;
 }
 
+/** For programs: a pipe gets times that sort and that other tools read. */
+export function isoTime(at: number): string {
+  // oxlint-disable-next-line no-restricted-globals -- only writes down a time that a clock has given
+  return new Date(at).toISOString();
+}
+
 export function countText(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,5 @@
 /** Shows a run while it goes on: repainted in place on a terminal (at most 10 frames a second), plain lines in a pipe, nothing if quiet. */
-import type { RunEvent, RunHandle } from "../../src/engine/run-api.ts";
+import type { RunEvent, RunHandle, StepProgress } from "../../src/engine/run-api.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import { taskText } from "../../src/model/ids.ts";
 import { fromErrorRecord } from "../../src/model/errors.ts";
@@ -15,6 +15,8 @@ export interface RunDisplay {
 }
 
 const FRAME_INTERVAL_MS = 100;
+/** In a pipe: often enough to see that a long step goes on, too seldom to fill a log. */
+const LINES_INTERVAL_MS = 10_000;
 const CURSOR_HIDE = "\u001B[?25l";
 const CURSOR_SHOW = "\u001B[?25h";
 
@@ -24,30 +26,46 @@ export function showRun(
   options: { clock: Clock; isQuiet: boolean },
 ): RunDisplay {
   if (options.isQuiet) return { say: (line) => terminal.err(`${line}\n`), stop: () => undefined };
-  if (!terminal.isLive) return showLines(handle, terminal);
+  if (!terminal.isLive) return showLines(handle, terminal, options.clock);
   return new LiveDisplay(handle, terminal, options.clock);
 }
 
-function showLines(handle: RunHandle, terminal: Terminal): RunDisplay {
+/** One line where a step begins or ends, and now and then one for each step that takes long. */
+function showLines(handle: RunHandle, terminal: Terminal, clock: Clock): RunDisplay {
   const say = (line: string): void => terminal.err(`${line}\n`);
-  const stop = handle.subscribe((event) => {
-    const line = eventLine(event);
+  const told = new Set<string>();
+  const tellStep = (step: StepProgress): void => {
+    told.add(step.name);
+    say(stepLine(step));
+  };
+  const unsubscribe = handle.subscribe((event) => {
+    if (event.t === "step-finished") tellStep(event.progress);
+    const line = event.t === "attempt-failed" ? retryLine(event) : undefined;
     if (line !== undefined) say(line);
   });
-  return { say, stop };
+  let cancelTimer = (): void => undefined;
+  const tellRunning = (): void => {
+    for (const step of handle.progress().steps) if (step.state === "running") say(stepLine(step));
+    cancelTimer = clock.after(LINES_INTERVAL_MS, tellRunning, { unref: true });
+  };
+  cancelTimer = clock.after(LINES_INTERVAL_MS, tellRunning, { unref: true });
+  let isStopped = false;
+  return {
+    say,
+    stop() {
+      if (isStopped) return;
+      isStopped = true;
+      cancelTimer();
+      unsubscribe();
+      for (const step of handle.progress().steps)
+        if (!told.has(step.name) && (step.state === "failed" || step.state === "cancelled"))
+          tellStep(step);
+    },
+  };
 }
 
-function eventLine(event: RunEvent): string | undefined {
-  switch (event.t) {
-    case "step-finished":
-      return `${event.progress.state} ${event.step}: ${countsOf(event.progress)}`;
-    case "attempt-failed":
-      return retryLine(event);
-    case "run-started":
-    case "step-started":
-    case "run-finished":
-      return undefined;
-  }
+function stepLine(step: StepProgress): string {
+  return `${step.state} ${step.name}: ${countsOf(step)}`;
 }
 
 /** A failure for good is told at the end, with its frames. */

@@ -8,8 +8,8 @@ export interface Terminal {
   readonly isLive: boolean;
   readonly colourOut: boolean;
   readonly colourErr: boolean;
-  width(): number;
-  rows(): number;
+  readonly width: () => number;
+  readonly rows: () => number;
   out(text: string): void;
   err(text: string): void;
 }
@@ -24,18 +24,27 @@ const WIDTH_DEFAULT = 80;
 const ROWS_DEFAULT = 24;
 
 export function detectTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
-  const isOutTty = process.stdout.isTTY === true;
-  const isErrTty = process.stderr.isTTY === true;
+  const isOutTty = isTerminal(process.stdout);
+  const isErrTty = isTerminal(process.stderr);
   return {
     isOutTty,
     isLive: isErrTty && env["TERM"] !== "dumb" && !isSet(env["CI"]),
     colourOut: mayColour(env, process.stdout),
     colourErr: mayColour(env, process.stderr),
-    width: () => process.stderr.columns ?? process.stdout.columns ?? WIDTH_DEFAULT,
-    rows: () => process.stderr.rows ?? ROWS_DEFAULT,
+    width: () => sizeOf(process.stderr.columns, process.stdout.columns) ?? WIDTH_DEFAULT,
+    rows: () => sizeOf(process.stderr.rows) ?? ROWS_DEFAULT,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
   };
+}
+
+function isTerminal(stream: StreamFacts): boolean {
+  return stream.isTTY === true;
+}
+
+/** A terminal that was never told its size says 0. */
+function sizeOf(...sizes: readonly (number | undefined)[]): number | undefined {
+  return sizes.find((size) => size !== undefined && size > 0);
 }
 
 /** NO_COLOR wins over FORCE_COLOR, both over what the stream is. */

@@ -12,7 +12,8 @@ import {
   LineSplitter,
   RESPONSE_BYTES_MAX,
 } from "./control-protocol.ts";
-import type { ReadMethod, ReadSide, ResolvedPathspec, RunStatus, VersionRow } from "./read-side.ts";
+import type { RunStatus } from "../runs.ts";
+import type { ReadMethod, ReadSide, ResolvedPathspec, VersionRow } from "./read-side.ts";
 
 export interface ControlConnection {
   readonly readSide: ReadSide;

@@ -3,10 +3,12 @@
  * crosses it is data (JSON and bytes), so the remote form is a table of these names over a socket. Contents are not sent:
  * `locate` says where they are in the store's segment files, and the reader verifies them itself.
  */
-import type { ArtifactRef } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import type { ContentLocation } from "../../store/ports.ts";
+import type { ResolvedArtifact as ArtifactOfTask } from "../resolve-pathspec.ts";
+import type { RunStatus } from "../runs.ts";
+import type { ArtifactVersion } from "../versions.ts";
 
 export interface ReadSide {
   /** Newest first. */
@@ -36,41 +38,11 @@ export const READ_METHODS = [
 
 export type ReadMethod = (typeof READ_METHODS)[number];
 
-/** `mf status --json`. */
-export interface RunStatus {
-  readonly run: string;
-  readonly flow: string;
-  readonly state: string;
-  readonly owner: string;
-  readonly sealed: boolean;
-  readonly steps: readonly StepStatus[];
-  readonly attempts: { readonly total: number; readonly lost: number; readonly failed: number };
-}
-
-export interface StepStatus {
-  readonly name: string;
-  readonly state: string;
-  readonly tasks: {
-    readonly total: number;
-    readonly succeeded: number;
-    readonly failed: number;
-    readonly reused: number;
-    readonly running: number;
-  };
-  readonly peers: Readonly<Record<string, number>>;
-}
-
 /** One row of `mf ls-versions --json`. */
-export interface VersionRow {
-  /** flow/step/name */
-  readonly artifact: string;
-  readonly id: string;
-  readonly run: string;
-  readonly at: number;
-  readonly by: string;
-  readonly bytes: number;
-  readonly peers: readonly string[];
-}
+export type VersionRow = Pick<
+  ArtifactVersion,
+  "artifact" | "id" | "run" | "at" | "by" | "bytes" | "peers"
+>;
 
 /** What a pathspec or `c:id` names. */
 export type ResolvedPathspec =
@@ -79,12 +51,9 @@ export type ResolvedPathspec =
   /** A task, or a step outside every foreach: its artifacts by name. A step inside one: one entry a task. */
   | { readonly kind: "artifacts"; readonly artifacts: readonly ResolvedArtifact[] };
 
-export interface ResolvedArtifact {
-  /** flow/run/step[i]/artifact */
-  readonly pathspec: string;
+export interface ResolvedArtifact extends Pick<
+  ArtifactOfTask,
+  "pathspec" | "index" | "ref" | "path"
+> {
   readonly name: string;
-  readonly index: readonly number[];
-  readonly ref: ArtifactRef;
-  /** Leads to a property inside the artifact. */
-  readonly path: readonly string[];
 }
