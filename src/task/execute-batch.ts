@@ -23,6 +23,7 @@ import type {
 import { loadInputs } from "./load-inputs.ts";
 import { AttemptLog, closeLogFile, openLogFile } from "./log-record.ts";
 import { capturePrints } from "./print-capture.ts";
+import { cpuMsBetween, usageNow } from "./resource-usage.ts";
 import { stepErrorRecord } from "./step-error.ts";
 import { ScratchSegment, storeOutputs } from "./store-outputs.ts";
 
@@ -112,8 +113,8 @@ class AttemptRun {
 
   async outcome(position: number): Promise<AttemptOutcome> {
     const wall = performance.now();
-    const cpu = process.cpuUsage();
-    const before = await this.#begin();
+    const before = usageNow();
+    const globals = await this.#begin();
     let ended: Pick<AttemptOutcome, "result" | "outputs" | "tables" | "error">;
     try {
       const result = await Promise.race([this.#call(), this.#deps.fault()]);
@@ -125,20 +126,19 @@ class AttemptRun {
     } catch (error) {
       ended = this.#failure(error);
     } finally {
-      removeNewGlobals(before);
+      removeNewGlobals(globals);
       this.#log.end();
       capturePrints(undefined);
       this.#context.end();
     }
-    const used = process.cpuUsage(cpu);
-    const cpuMs = (used.user + used.system) / 1000;
     const wallMs = performance.now() - wall;
+    const after = usageNow();
     return {
       position,
       ...ended,
       wallMs,
-      cpuMs: Math.min(cpuMs, wallMs * 2),
-      rssBytesMax: process.memoryUsage.rss(),
+      cpuMs: cpuMsBetween(before, after, wallMs),
+      rssBytesMax: after.rssBytes,
     };
   }
 

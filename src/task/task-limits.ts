@@ -12,3 +12,5 @@ export const SHARED_CONTENT_BYTES_MIN = 1024 * 1024;
 export const STACK_CHARS_MAX = 8_192;
 /** Compiled steps kept by a thread. */
 export const COMPILED_STEPS_MAX = 64;
+/** Memory and CPU time of the process are read at most this often. */
+export const USAGE_INTERVAL_MS = 5;
