@@ -60,3 +60,28 @@ const hello = flow("hello");
 hello.step("greet", {}, () => ({ text: "hello world" }));
 export default hello;
 `;
+
+const SWEEP_POINTS = 298;
+export const SWEEP_STEPS = new Set(["grid", "fit", "total"]);
+export const SWEEP_TASKS = SWEEP_POINTS + 2;
+export const SWEEP_ANSWER = Array.from({ length: SWEEP_POINTS }, (_, i) => i * i).reduce(
+  (a, b) => a + b,
+  0,
+);
+
+/** For the kill campaign: every fifth task stores 256 KiB, every seventh prints, each takes a few ms. */
+export function sweepFlow() {
+  return `${head("collect, each, flow")}
+const sweep = flow("sweep");
+const grid = sweep.step("grid", {}, () => ({ points: Array.from({ length: ${SWEEP_POINTS} }, (_, i) => i) }));
+const fit = sweep.step("fit", { point: each(grid.points) }, ({ point }) => {
+  let x = 0;
+  for (let i = 0; i < 1_000_000; i++) x += Math.sqrt(i + point);
+  if (point % 7 === 0) console.log("point", point, x);
+  const curve = point % 5 === 0 ? new Float64Array(32_768).fill(point) : new Float64Array(4);
+  return { square: point * point, curve };
+});
+sweep.step("total", { squares: collect(fit.square) }, ({ squares }) => ({ sum: squares.reduce((a, b) => a + b, 0) }));
+export default sweep;
+`;
+}
