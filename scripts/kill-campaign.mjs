@@ -5,7 +5,9 @@
  * lost or changed, and no process of the home is left. Exit code 1 where any of it fails.
  */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { sweepFlow, SWEEP_ANSWER, SWEEP_STEPS, SWEEP_TASKS } from "./bench/flows.mjs";
 import { all, readJournal, withStore } from "./bench/journal.mjs";
@@ -35,12 +37,15 @@ const random = randomOf(seed);
 const say = (line) => (flags.json ? undefined : console.log(line));
 
 const undisturbed = await withFlow(sweepFlow(), runFlow);
+let windowMs = undisturbed.durationMs;
 say(`seed ${seed}; undisturbed: ${Math.round(undisturbed.wallMs)} ms, ${SWEEP_TASKS} tasks\n`);
 say("| # | killed after, ms | durable then | reused | executed | answer | left over | verdict |");
 say("| --- | --- | --- | --- | --- | --- | --- | --- |");
 const rows = [];
 for (let i = 1; i <= times; i++) {
-  const result = { number: i, ...(await withFlow(sweepFlow(), killOnce)) };
+  let killed;
+  while (killed === undefined) killed = await withFlow(sweepFlow(), killOnce);
+  const result = { number: i, ...killed };
   rows.push(result);
   const { killedAfterMs, durable, reused, executed, answer, leftOver, problems } = result;
   const verdict = problems.length === 0 ? "ok" : problems.join("; ");
@@ -54,16 +59,13 @@ if (flags.json)
 process.exit(failed.length > 0 ? 1 : 0);
 
 async function killOnce({ file, home }) {
-  // Spread over the run's own time: before it only the flow is loaded and nothing can be lost.
-  const before = undisturbed.wallMs - undisturbed.durationMs;
-  const killedAfterMs = Math.round(
-    before * 0.7 + random() * (undisturbed.durationMs + before * 0.3),
-  );
-  const wasKilled = await killedRun({ file, home }, killedAfterMs);
+  const killedAfterMs = await killedRun({ file, home });
+  if (killedAfterMs === undefined) return undefined;
   const leftOver = await processesLeft(home);
   // Read from a copy, so that the second run is the first to open what the kill left.
   const copy = `${home}-copy`;
-  if (existsSync(home)) cpSync(home, copy, { recursive: true });
+  if (existsSync(home))
+    cpSync(home, copy, { recursive: true, filter: (file) => !lstatSync(file).isSocket() });
   const facts = await factsOf(copy);
   const problems = [];
   let ran;
@@ -91,24 +93,32 @@ async function killOnce({ file, home }) {
   if (leftOver > 0) problems.push(`${leftOver} processes left`);
   const leftAfter = await processesLeft(home);
   if (leftAfter > 0) problems.push(`${leftAfter} processes left by the second run`);
-  const when = wasKilled ? killedAfterMs : "had ended";
-  return { killedAfterMs: when, durable: done, reused, executed, answer, leftOver, problems };
+  return { killedAfterMs, durable: done, reused, executed, answer, leftOver, problems };
 }
 
-/** @returns whether the run was still going. */
-function killedRun({ file, home }, afterMs) {
+/**
+ * The moment is counted from the first step's log on (one time in five: from the home's creation), because how long Node and
+ * the type check take says nothing of the run. A run that ends first was not killed: the window was too long.
+ * @returns ms from the process's start to its end by SIGKILL, or undefined.
+ */
+async function killedRun({ file, home }) {
+  const started = performance.now();
   const child = spawn(process.execPath, [program, "run", "--json", file], {
     env: { ...process.env, MF_HOME: home },
     stdio: "ignore",
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
-  return new Promise((resolve, reject) => {
+  const ended = new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("exit", (_code, signal) => {
-      clearTimeout(timer);
-      resolve(signal === "SIGKILL");
-    });
+    child.on("exit", (_code, signal) => resolve(signal));
   });
+  const from = random() < 0.2 ? home : path.join(home, "logs");
+  while (!existsSync(from) && child.exitCode === null) await sleep(2);
+  const timer = setTimeout(() => child.kill("SIGKILL"), random() * windowMs);
+  const signal = await ended;
+  clearTimeout(timer);
+  if (signal === "SIGKILL") return Math.round(performance.now() - started);
+  windowMs *= 0.7;
+  return undefined;
 }
 
 /** memoKey -> the fact as text. A fact of the element table of an each() is nobody's task. */
@@ -141,7 +151,7 @@ async function processesLeft(home) {
   const until = performance.now() + GONE_WITHIN_MS;
   let left = processesOf(home);
   while (left.length > 0 && performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     left = processesOf(home);
   }
   return left.length;

@@ -55,6 +55,7 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
   const logFd = openLogFile(batch.logFile);
   const restoreEnv = setEnvironment(batch.env);
   const outcomes: AttemptOutcome[] = [];
+  const globals: KnownGlobals = {};
   try {
     for (const [position, spec] of batch.attempts.entries()) {
       const isOver = outcomes.length > 0 && performance.now() - started > batch.yieldAfterMs;
@@ -65,7 +66,7 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
       }
       deps.began(position);
       outcomes.push(
-        await new AttemptRun(batch, spec, { ...deps, scratch, logFd }).outcome(position),
+        await new AttemptRun(batch, spec, { ...deps, scratch, logFd, globals }).outcome(position),
       );
     }
   } finally {
@@ -79,6 +80,12 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
 interface AttemptDeps extends BatchDeps {
   readonly scratch: ScratchSegment;
   readonly logFd: number;
+  readonly globals: KnownGlobals;
+}
+
+/** Listed once a batch: every attempt takes away what it added, so the next one begins with the same. */
+interface KnownGlobals {
+  names?: ReadonlySet<PropertyKey>;
 }
 
 class AttemptRun {
@@ -154,7 +161,7 @@ class AttemptRun {
         this.#log.end();
       }
     }
-    return new Set(Reflect.ownKeys(globalThis));
+    return (this.#deps.globals.names ??= new Set(Reflect.ownKeys(globalThis)));
   }
 
   async #call(): Promise<unknown> {
