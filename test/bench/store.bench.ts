@@ -1,4 +1,4 @@
-/** Durable puts and gets of the store beside one plain file a value (written, fsynced). Prints MiB/s. */
+/** Durable puts and gets of the store beside one plain file a value (written, fsynced). Prints MiB/s, with --json as JSON. */
 import {
   closeSync,
   fsyncSync,
@@ -24,11 +24,21 @@ const store = await openStore(home, {
   logger: silentLogger,
 });
 
+interface Rates {
+  readonly size: number;
+  readonly put: number;
+  readonly get: number;
+  readonly again: number;
+  readonly filePut: number;
+  readonly fileGet: number;
+}
+
+const results: Rates[] = [];
 for (const size of [4096, 256 * 1024, 1024 * 1024]) {
   const count = Math.min(200, Math.ceil((64 * 1024 * 1024) / size));
   const values = Array.from({ length: count }, (_, i) => sampleBytes(size, i + 1));
-  const rate = (started: number): string =>
-    ((size * count) / 1048.576 / (performance.now() - started)).toFixed(0);
+  const rate = (started: number): number =>
+    (size * count) / 1048.576 / (performance.now() - started);
   let started = performance.now();
   const ids = await Promise.all(values.map(async (data) => (await store.putBytes(data, "raw")).id));
   const put = rate(started);
@@ -49,9 +59,16 @@ for (const size of [4096, 256 * 1024, 1024 * 1024]) {
   started = performance.now();
   for (let i = 0; i < count; i++) readFileSync(join(home, `plain-${size}-${i}`));
   const fileGet = rate(started);
-  process.stdout.write(
-    `${size} bytes: store put ${put}, get ${get}, get again ${again}; plain files put ${filePut}, get ${fileGet}\n`,
-  );
+  results.push({ size, put, get, again, filePut, fileGet });
+}
+if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(results)}\n`);
+else {
+  for (const { size, put, get, again, filePut, fileGet } of results) {
+    const [a, b, e, c, d] = [put, get, again, filePut, fileGet].map((rate) => rate.toFixed(0));
+    process.stdout.write(
+      `${size} bytes: store put ${a}, get ${b}, get again ${e}; plain files put ${c}, get ${d}\n`,
+    );
+  }
 }
 await store.close();
 rmSync(home, { recursive: true });

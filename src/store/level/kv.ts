@@ -27,7 +27,15 @@ export const openLevelKv: KvOpener = async (path) => {
   await db.open();
   return {
     getMany: (keys) => db.getMany([...keys]),
-    batch: (ops) => db.batch([...ops], { sync: true }),
+    batch: async (ops) => {
+      // A chained batch hands each operation to LevelDB as it is; an array is cloned and checked object by object first.
+      const batch = db.batch();
+      for (const op of ops) {
+        if (op.type === "put") batch.put(op.key, op.value);
+        else batch.del(op.key);
+      }
+      await batch.write({ sync: true });
+    },
     rows: (prefix) => db.iterator({ gte: prefix, lt: `${prefix}\uffff` }),
     close: () => db.close(),
   };

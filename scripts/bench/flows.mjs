@@ -1,0 +1,87 @@
+/** The flow files of the benchmark, as a user would write them. */
+
+const head = (names) => `import { ${names} } from "meshflow";\n`;
+
+export function fanOutFlow(count) {
+  return `${head("collect, each, flow")}
+const fan = flow("fan");
+const list = fan.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i) }));
+const work = fan.step("work", { item: each(list.items) }, ({ item }) => ({ value: item + 1 }));
+fan.step("join", { values: collect(work.value) }, ({ values }) => ({ sum: values.reduce((a, b) => a + b, 0) }));
+export default fan;
+`;
+}
+
+export function chainFlow(count) {
+  const steps = Array.from({ length: count - 1 }, (_, i) => {
+    return `const s${i + 1} = chain.step("s${i + 1}", { v: s${i}.v }, ({ v }) => ({ v: v + 1 }));`;
+  });
+  return `${head("flow")}
+const chain = flow("chain");
+const s0 = chain.step("s0", {}, () => ({ v: 0 }));
+${steps.join("\n")}
+export default chain;
+`;
+}
+
+/** @param rounds of 20,000 square roots: about `ms` of one core, measured beforehand on this machine. */
+export function cpuFlow(count, rounds) {
+  return `${head("each, flow")}
+const cpu = flow("cpu");
+const list = cpu.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i) }));
+cpu.step("burn", { item: each(list.items) }, ({ item }) => {
+  let x = item;
+  for (let round = 0; round < ${rounds}; round++) for (let i = 0; i < 20_000; i++) x += Math.sqrt(i);
+  return { x };
+});
+export default cpu;
+`;
+}
+
+export function readersFlow(bytes, readers) {
+  return `${head("each, flow")}
+const share = flow("share");
+const made = share.step("make", {}, () => {
+  const data = new Float64Array(${bytes / 8});
+  for (let i = 0; i < data.length; i++) data[i] = i * 1.25;
+  return { data, items: Array.from({ length: ${readers} }, (_, i) => i) };
+});
+share.step("read", { item: each(made.items), data: made.data }, ({ item, data }) => {
+  let sum = item;
+  for (let i = 0; i < data.length; i += 512) sum += data[i];
+  return { sum };
+});
+export default share;
+`;
+}
+
+export const HELLO_FLOW = `${head("flow")}
+const hello = flow("hello");
+hello.step("greet", {}, () => ({ text: "hello world" }));
+export default hello;
+`;
+
+const SWEEP_POINTS = 298;
+export const SWEEP_STEPS = new Set(["grid", "fit", "total"]);
+export const SWEEP_TASKS = SWEEP_POINTS + 2;
+export const SWEEP_ANSWER = Array.from({ length: SWEEP_POINTS }, (_, i) => i * i).reduce(
+  (a, b) => a + b,
+  0,
+);
+
+/** For the kill campaign: every fifth task stores 256 KiB, every seventh prints, each takes a few ms. */
+export function sweepFlow() {
+  return `${head("collect, each, flow")}
+const sweep = flow("sweep");
+const grid = sweep.step("grid", {}, () => ({ points: Array.from({ length: ${SWEEP_POINTS} }, (_, i) => i) }));
+const fit = sweep.step("fit", { point: each(grid.points) }, ({ point }) => {
+  let x = 0;
+  for (let i = 0; i < 1_000_000; i++) x += Math.sqrt(i + point);
+  if (point % 7 === 0) console.log("point", point, x);
+  const curve = point % 5 === 0 ? new Float64Array(32_768).fill(point) : new Float64Array(4);
+  return { square: point * point, curve };
+});
+sweep.step("total", { squares: collect(fit.square) }, ({ squares }) => ({ sum: squares.reduce((a, b) => a + b, 0) }));
+export default sweep;
+`;
+}
