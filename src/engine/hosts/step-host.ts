@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
-import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { systemClock } from "../../env/clock.ts";
 import { MfError, toErrorRecord, type ErrorRecord } from "../../model/errors.ts";
@@ -110,6 +110,7 @@ async function accept({ id, mark, work }: Extract<ToHost, { t: "work" }>): Promi
       transferList: [channel.port2],
       signal: entry.kill.signal,
     });
+    drain(id, entry.port);
     send({ t: "done", id, result });
   } catch (error) {
     const position = Atomics.load(entry.state, STATE_POSITION) - 1;
@@ -122,6 +123,13 @@ async function accept({ id, mark, work }: Extract<ToHost, { t: "work" }>): Promi
   } finally {
     running.delete(id);
     channel.port1.close();
+  }
+}
+
+/** The result and the messages sent before it come by two ports: what was said first is passed on first. */
+function drain(id: number, port: MessagePort): void {
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+    fromWorker(id, next.message as FromWorker);
   }
 }
 
