@@ -55,6 +55,7 @@ export async function openRunSide(
       slots: options.maxWorkers ?? Math.floor(capacity.cores),
       locate: (ids) => store.locate(ids),
     });
+    hosts.warm();
     const engine = createEngine({ store, hosts, clock, random, logger, peer: "local", capacity });
     const live = (run: RunRef): RunProgress | undefined =>
       engine

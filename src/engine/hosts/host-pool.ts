@@ -31,11 +31,17 @@ export function memBytesDefault(): number {
   return Math.min(ATTEMPT_BYTES_DEFAULT_MAX, Math.floor(totalmem() / 4));
 }
 
-export function createHostPool(deps: HostPoolDeps): HostPool {
+/** A pool that can be told that work is about to come. */
+export interface WarmableHostPool extends HostPool {
+  /** Starts the shared host, so that it is ready by the time a flow has been loaded. */
+  warm(): void;
+}
+
+export function createHostPool(deps: HostPoolDeps): WarmableHostPool {
   return new ProcessHostPool(deps);
 }
 
-class ProcessHostPool implements HostPool {
+class ProcessHostPool implements WarmableHostPool {
   readonly slots: number;
   readonly #deps: HostPoolDeps;
   readonly #hosts = new Set<HostProcess>();
@@ -47,6 +53,10 @@ class ProcessHostPool implements HostPool {
     this.#deps = deps;
     this.slots = deps.slots;
     mkdirSync(deps.home, { recursive: true });
+  }
+
+  warm(): void {
+    this.#sharedHost();
   }
 
   async runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult> {
