@@ -94,8 +94,8 @@ async function measure(name) {
 
 function showStore(store) {
   say(`\nMiB/s, every put durable when it returns`);
-  say(row(["value", "store put", "store get", "plain file put", "plain file get"]));
-  say(row(["---", "---", "---", "---", "---"]));
+  say(row(["value", "store put", "store get", "again", "plain file put", "plain file get"]));
+  say(row(["---", "---", "---", "---", "---", "---"]));
   for (const { size, ...rates } of store) {
     say(
       row([`${size / 1024} KiB`, ...Object.values(rates).map((rate) => String(Math.round(rate)))]),

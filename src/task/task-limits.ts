@@ -13,4 +13,4 @@ export const STACK_CHARS_MAX = 8_192;
 /** Compiled steps kept by a thread. */
 export const COMPILED_STEPS_MAX = 64;
 /** How long a sample of resident memory is good for: longer attempts get their own. */
-export const RESIDENT_INTERVAL_MS = 20;
+export const USAGE_INTERVAL_MS = 20;
