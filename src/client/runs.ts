@@ -122,6 +122,9 @@ class StatusFold {
       case "run-started":
         this.#start = entry;
         return;
+      case "owner-changed":
+        this.owner = entry.owner.name;
+        return;
       case "tasks-succeeded":
         for (const task of entry.tasks) {
           const step = this.#step(task.step);
@@ -133,7 +136,6 @@ class StatusFold {
         return;
       case "attempt-failed": {
         this.attempts++;
-        this.owner = entry.by;
         if (entry.outcome === "lost") this.lost++;
         else if (entry.outcome === "failed") this.failed++;
         if (entry.final)

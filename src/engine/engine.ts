@@ -88,6 +88,7 @@ async function startRun(
       tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
       noCache: request.noCache ?? false,
       limits,
+      labels: request.labels ?? [],
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
       summary: {
         run,
@@ -165,6 +166,12 @@ async function startEntry(
     versions,
     seed: request.seed ?? "0",
     codes,
+    options: {
+      ...(request.maxTasks === undefined ? {} : { maxTasks: request.maxTasks }),
+      ...(request.maxWorkers === undefined ? {} : { maxWorkers: request.maxWorkers }),
+      ...(request.noCache === undefined ? {} : { noCache: request.noCache }),
+      ...(request.labels === undefined ? {} : { labels: request.labels }),
+    },
   };
 }
 

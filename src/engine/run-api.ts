@@ -22,6 +22,8 @@ export interface RunRequest {
   readonly maxWorkers?: number;
   /** Look no fact up. */
   readonly noCache?: boolean;
+  /** Labels a peer must have to run any of it. */
+  readonly labels?: readonly string[];
 }
 
 /** A parameter's value, encoded as a structured value. */

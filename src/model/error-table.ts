@@ -229,6 +229,27 @@ export const ERROR_TABLE = {
     "Copy the whole id as `mf list` prints it.",
   ),
   CONTROL_LOST: row(6, "The process that holds the store ended while it was asked.", "Ask again."),
+  // mesh
+  PEER_UNREACHABLE: row(
+    4,
+    "Peer {peer} cannot be reached: {reason}.",
+    "`mf peers` shows who is there; check that its daemon runs and that its port is open.",
+  ),
+  PEER_TIMEOUT: row(
+    124,
+    "Peer {peer} did not answer {what} within {ms} ms.",
+    "Ask again; `mf peers` shows how loaded it is.",
+  ),
+  PEER_MISBEHAVED: row(
+    6,
+    "Peer {peer} answered {what} with something that is no answer: {reason}.",
+    "Run the same version of Meshflow on both; `mf peers --wide` shows versions.",
+  ),
+  MESSAGE_MALFORMED: row(
+    6,
+    "A message from a peer is malformed: {reason}.",
+    "Run the same version of Meshflow on both; `mf peers --wide` shows versions.",
+  ),
   // rim
   INTERRUPTED: row(130, "Interrupted.", "Run it again: finished tasks are reused."),
   NOT_AVAILABLE: row(2, "{what} is not part of this version.", "{hint}"),

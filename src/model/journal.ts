@@ -1,6 +1,7 @@
 /** A run's append-only record. State = fold(journal); the store chains entries by hash. */
 import type { ErrorRecord } from "./errors.ts";
 import type { Cid, CodeId, MemoKey, RunRef } from "./ids.ts";
+import type { PeerId } from "./peer.ts";
 
 export type RunState = "waiting" | "running" | "succeeded" | "failed" | "cancelled";
 
@@ -28,6 +29,16 @@ export type JournalEntry =
       readonly versions: Readonly<Record<string, Cid>>;
       readonly seed: string;
       readonly codes: Readonly<Record<string, CodeId>>;
+      /** What else was asked for, so that another owner can go on with it. */
+      readonly options: RunOptions;
+    }
+  /** A peer began to own the run: written by each owner before it schedules. In a store without a mesh there is none. */
+  | {
+      readonly t: "owner-changed";
+      readonly at: number;
+      readonly owner: RunOwner;
+      /** Peers that hold the journal beside the owner, in rank order: who is to take over. */
+      readonly keepers: readonly PeerId[];
     }
   | { readonly t: "tasks-succeeded"; readonly at: number; readonly tasks: readonly TaskSucceeded[] }
   /** An attempt ended without a fact. `final`: no attempt follows, the task has failed. */
@@ -48,6 +59,21 @@ export type JournalEntry =
       readonly state: RunState;
       readonly error?: ErrorRecord;
     };
+
+export interface RunOptions {
+  readonly maxTasks?: number;
+  readonly maxWorkers?: number;
+  readonly noCache?: boolean;
+  /** Labels a peer must have. */
+  readonly labels?: readonly string[];
+}
+
+/** The peer that schedules a run. Ballots grow with each change and fence the owners before (first form: counter only). */
+export interface RunOwner {
+  readonly peer: PeerId;
+  readonly name: string;
+  readonly ballot: number;
+}
 
 export interface TaskSucceeded {
   readonly step: string;
@@ -79,4 +105,6 @@ export interface RunSummary {
   readonly counts: TaskCounts;
   /** The process that owns the run, to tell a run that goes on from one whose process died. */
   readonly pid: number;
+  /** Set where the run belongs to a mesh: its process may then be another peer's. */
+  readonly owner?: RunOwner;
 }

@@ -50,6 +50,8 @@ export interface AttemptOutcome {
   /** Output property -> its element table (an artifact), for `eachOutputs`. */
   readonly tables?: Readonly<Record<string, StoredOutput>>;
   readonly error?: ErrorRecord;
+  /** Name of the peer that ran it, where that was another one: its fact and content are durable there, and what is small comes along. */
+  readonly by?: string;
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly rssBytesMax: number;

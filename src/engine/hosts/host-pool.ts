@@ -32,7 +32,9 @@ export function memBytesDefault(): number {
 }
 
 /** A pool that can be told that work is about to come. */
-export interface WarmableHostPool extends HostPool {
+export interface WarmableHostPool extends Omit<HostPool, "runBatch"> {
+  /** Where the batch comes from does not matter here. */
+  runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult>;
   /** Starts the shared host, so that it is ready by the time a flow has been loaded. */
   warm(): void;
 }

@@ -17,7 +17,7 @@ import type {
   AttemptSpec,
   BatchResult,
 } from "../../task/host-messages.ts";
-import type { HostPool } from "../ports.ts";
+import type { BatchOrigin, HostPool } from "../ports.ts";
 import { BATCH_YIELD_MS } from "../scheduler/batch-size.ts";
 import type { BatchScheduler, PlannedBatch } from "../scheduler/batch-scheduler.ts";
 import { addContentIds, type ContentCache } from "./content-cache.ts";
@@ -45,6 +45,7 @@ export interface AttemptRunnerOptions {
   readonly run: RunRef;
   readonly signal: AbortSignal;
   readonly memBytesDefault: number;
+  readonly labels: readonly string[];
   readonly maxMemBytes: number;
 }
 
@@ -100,6 +101,7 @@ export class AttemptRunner {
           : await hosts.runBatch(this.#batch(step, tasks, found), {
               signal: this.#options.signal,
               exclusive: planned.isExclusive,
+              origin: this.#origin(step, tasks, planned),
               onProgress: (progress) => this.#progressed(step.name, progress),
             });
       end();
@@ -148,6 +150,24 @@ export class AttemptRunner {
       memBytesMax: options.resources.memBytes ?? this.#options.memBytesDefault,
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       yieldAfterMs: BATCH_YIELD_MS,
+    };
+  }
+
+  #origin(
+    step: StepPlan,
+    tasks: readonly TaskUnit[],
+    planned: PlannedBatch<TaskUnit>,
+  ): BatchOrigin {
+    const { run, labels } = this.#options;
+    return {
+      run,
+      env: step.env,
+      tasks: tasks.map((task) => {
+        const { memoKey, inputIds } = defined(task.identity);
+        return { memoKey, inputIds };
+      }),
+      demand: planned.demand,
+      labels,
     };
   }
 

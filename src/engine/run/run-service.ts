@@ -49,6 +49,8 @@ export interface RunServiceOptions {
   readonly noCache: boolean;
   readonly limits: SchedulerLimits;
   readonly memBytesDefault: number;
+  /** Labels a peer must have to run any of it. */
+  readonly labels: readonly string[];
   /** What the run's row says from the beginning. */
   readonly summary: Omit<RunSummary, "state" | "counts" | "finishedAt">;
 }
@@ -104,6 +106,7 @@ export class RunService implements RunHandle {
       run: options.run,
       signal: this.#abort.signal,
       memBytesDefault: options.memBytesDefault,
+      labels: options.labels,
       maxMemBytes: options.limits.totals.memBytes,
     };
     this.#attempts = new AttemptRunner(

@@ -1,0 +1,132 @@
+/**
+ * What a daemon answers on its control socket beyond the reading commands: runs of the mesh, peers, its own life. Everything that
+ * crosses is data. Long answers are streams: each part is an event, the last is the result.
+ */
+import type { FlowPackage } from "../../code/flow-package.ts";
+import type { RunOptions } from "../../model/journal.ts";
+import type { Cid } from "../../model/ids.ts";
+import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
+import type { RunEvent, RunProgress, RunResult } from "../../engine/run-api.ts";
+import type { ReadSide } from "./read-side.ts";
+
+export interface DaemonSide extends ReadSide {
+  daemonStatus(): Promise<DaemonStatus>;
+  /** Every peer ever heard of, this one first. */
+  peers(): Promise<readonly PeerRow[]>;
+
+  /** Accepts a run: durable here, and on `copies` peers in all, before it resolves. @throws MfError RESOURCES_UNMET, PEER_DENIED */
+  submit(request: SubmitRequest): Promise<SubmitAnswer>;
+  /** Stores a file of this machine (a p.file parameter). */
+  putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
+  /** From now to the end of the run, whichever peer owns it; survives a change of owner. */
+  watch(run: string, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<RunResult>;
+  /** Resolves once the owner has been told. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */
+  cancel(run: string): Promise<void>;
+  /** Lines of every peer that ran part of it, oldest first; with `follow` until the run ends. */
+  logs(
+    request: LogsRequest,
+    onEvent: (lines: readonly LogLine[]) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Brings content here from other peers, so that `locate` finds it. @throws MfError CONTENT_MISSING */
+  bring(
+    ids: readonly Cid[],
+    onEvent: (progress: { readonly bytes: number; readonly total: number }) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  invite(request: InviteRequest): Promise<{ readonly ticket: string; readonly expiresAt: number }>;
+  /** `peer`: a name, an id or a unique beginning of one. @throws MfError PEER_NOT_FOUND */
+  revoke(peer: string): Promise<{ readonly peer: PeerId; readonly name: string }>;
+  /** Takes no new attempts, hands its runs over, waits for what runs. */
+  drain(
+    onEvent: (left: { readonly attempts: number; readonly runs: number }) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Says goodbye and ends the process; resolves before that. */
+  stop(): Promise<void>;
+}
+
+/** `mfd status --json`. */
+export interface DaemonStatus {
+  readonly pid: number;
+  readonly name: string;
+  readonly id: PeerId;
+  readonly listen: readonly string[];
+  /** Alive peers, this one included. */
+  readonly peers: number;
+  /** Runs that this daemon owns and that go on. */
+  readonly runs: number;
+  readonly store: { readonly bytes: number; readonly freeBytes: number; readonly state: string };
+  readonly version: string;
+  readonly mesh: string;
+  readonly roles: readonly PeerRole[];
+  readonly startedAt: number;
+  readonly isDraining: boolean;
+}
+
+/** A row of `mf peers --json`, with what `--wide` adds. */
+export interface PeerRow {
+  readonly name: string;
+  readonly id: PeerId;
+  readonly self: boolean;
+  readonly state: PeerState;
+  readonly cpus: number;
+  readonly memBytes: number;
+  readonly gpus: readonly GpuLoad[];
+  /** Share of its cores in use, 0 to 1. */
+  readonly load: number;
+  readonly slots: { readonly total: number; readonly busy: number };
+  readonly version: string;
+  readonly memFreeBytes: number;
+  readonly diskFreeBytes: number;
+  readonly latencyMs?: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly roles: readonly PeerRole[];
+  readonly addresses: readonly string[];
+  readonly isAccepting: boolean;
+}
+
+export interface SubmitRequest {
+  readonly flowPackage: FlowPackage;
+  readonly params: Readonly<Record<string, { readonly data: Uint8Array; readonly text: string }>>;
+  readonly user: string;
+  readonly seed?: string;
+  readonly options: RunOptions;
+}
+
+export interface SubmitAnswer {
+  /** `flow/id`. */
+  readonly run: string;
+  /** Name of the peer that owns it. */
+  readonly owner: string;
+  /** Peers that hold its journal and code, the owner included. */
+  readonly copies: number;
+}
+
+/** What a display needs: a run handle's events, and where it stands, at most every WATCH_INTERVAL_MS. */
+export type WatchEvent =
+  | { readonly t: "event"; readonly event: RunEvent }
+  | { readonly t: "progress"; readonly progress: RunProgress; readonly owner: string };
+
+export interface LogsRequest {
+  readonly run: string;
+  readonly step?: string;
+  readonly index?: readonly number[];
+  readonly follow: boolean;
+}
+
+export interface LogLine {
+  readonly peer: string;
+  readonly step: string;
+  readonly index: readonly number[];
+  readonly attempt: number;
+  readonly at: number;
+  readonly stream: "stdout" | "stderr" | "log";
+  readonly text: string;
+}
+
+export interface InviteRequest {
+  readonly roles?: readonly PeerRole[];
+  readonly ttlMs?: number;
+}

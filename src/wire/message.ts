@@ -1,0 +1,55 @@
+/**
+ * A message's bytes and back: msgpackr behind a pre-scan (frame-scan.ts) and a schema. What decodes has exactly the declared
+ * fields: unknown ones are dropped, so a newer peer may say more than an older one understands.
+ */
+import { Packr, Unpackr } from "msgpackr";
+import * as v from "valibot";
+import { MfError } from "../model/errors.ts";
+import { scanFrame } from "./frame-scan.ts";
+
+export interface MessageCodec<M> {
+  readonly bytesMax: number;
+  encode(message: M): Uint8Array;
+  /** @throws MfError MESSAGE_MALFORMED */
+  decode(data: Uint8Array): M;
+}
+
+/** Most messages of the control plane fit; a protocol that needs more says how much. */
+export const MESSAGE_BYTES_MAX = 64 * 1024;
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true });
+const unpackr = new Unpackr({
+  useRecords: false,
+  mapsAsObjects: true,
+  copyBuffers: true,
+  int64AsType: "number",
+});
+
+export function message<S extends v.GenericSchema>(
+  schema: S,
+  bytesMax: number = MESSAGE_BYTES_MAX,
+): MessageCodec<v.InferOutput<S>> {
+  return {
+    bytesMax,
+    encode: (value) => packr.pack(value),
+    decode(data) {
+      if (data.length > bytesMax) throw malformed(`${data.length} bytes, at most ${bytesMax}`);
+      const fault = scanFrame(data);
+      if (fault !== undefined) throw malformed(fault);
+      let value: unknown;
+      try {
+        value = unpackr.unpack(data);
+      } catch {
+        throw malformed("it is no MessagePack");
+      }
+      const result = v.safeParse(schema, value, { abortEarly: true });
+      if (result.success) return result.output;
+      const [issue] = result.issues;
+      throw malformed(`${v.getDotPath(issue) ?? "the message"}: ${issue.message}`);
+    },
+  };
+}
+
+function malformed(reason: string): MfError {
+  return new MfError("MESSAGE_MALFORMED", { reason });
+}
