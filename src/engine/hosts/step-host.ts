@@ -191,7 +191,10 @@ function watch(): void {
 function watchMemory(): void {
   if (running.size === 0) return;
   const used = residentBytes() - baseBytes - cache.bytes;
-  const limit = [...running.values()].reduce((all, entry) => all + entry.memBytesMax, 0);
+  // The oldest have the threads; the others wait for one and use nothing yet.
+  const limit = [...running.values()]
+    .slice(0, Number(threads))
+    .reduce((all, entry) => all + entry.memBytesMax, 0);
   if (used > limit) send({ t: "memory", used, limit }, endGroup);
 }
 
