@@ -28,6 +28,7 @@ import { checkPythonResult } from "./python-result.ts";
 import { stepErrorRecord } from "./step-error.ts";
 import { ScratchSegment, storeOutputs } from "./store-outputs.ts";
 import { UsageMeter } from "./usage-meter.ts";
+import type { WorkingCopies } from "./working-copies.ts";
 
 export interface BatchDeps {
   /**
@@ -39,7 +40,9 @@ export interface BatchDeps {
   guard<T>(work: Promise<T>): Promise<T>;
   /** Why the running attempt was told to stop, if it was. */
   stopped(): "cancelled" | "timeout" | undefined;
+  /** Verified bytes; not to be changed. */
   read(id: string, location: ContentLocation | undefined): Promise<Uint8Array>;
+  readonly copies: WorkingCopies;
   locate(id: string): Promise<ContentLocation | undefined>;
   report(progress: AttemptProgress): void;
   python(code: PythonCode, inputs: unknown, call: PythonCall): Promise<unknown>;
@@ -139,7 +142,7 @@ class AttemptRun {
   }
 
   async outcome(position: number): Promise<AttemptOutcome> {
-    const { usage, globals, scratch } = this.#deps;
+    const { usage, globals, scratch, copies } = this.#deps;
     usage.begin();
     capturePrints(this.#log);
     let ended: Pick<AttemptOutcome, "result" | "outputs" | "tables" | "error">;
@@ -154,15 +157,16 @@ class AttemptRun {
       this.#log.end();
       capturePrints(undefined);
       this.#context.end();
+      copies.endAttempt();
     }
     return { position, ...ended, ...usage.end() };
   }
 
   async #call(): Promise<unknown> {
     const { code, step, env } = this.#batch;
-    const { locations } = this.#deps;
+    const { locations, copies } = this.#deps;
     const inputs = await loadInputs(this.#spec.inputs, {
-      read: (id) => this.#deps.read(id, locations[id]),
+      read: async (id) => copies.copyOf(id, await this.#deps.read(id, locations[id])),
       file: (info) => this.#context.fileRef(info),
     });
     const { catching } = this.#spec;

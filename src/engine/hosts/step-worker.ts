@@ -2,12 +2,13 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { MfError, toErrorRecord } from "../../model/errors.ts";
 import type { ContentLocation } from "../../store/ports.ts";
-import { readLocation } from "../../store/segment/segment-reader.ts";
+import { readLocation, readShared } from "../../store/segment/segment-reader.ts";
 import { executeBatch, type BatchDeps, type Stopper } from "../../task/execute-batch.ts";
 import type { AttemptBatch, BatchResult } from "../../task/host-messages.ts";
 import { listAt } from "../../task/load-inputs.ts";
 import { ScratchSegment, storeTable } from "../../task/store-outputs.ts";
 import { SHARED_CONTENT_BYTES_MIN } from "../../task/task-limits.ts";
+import { WorkingCopies } from "../../task/working-copies.ts";
 import type { SplitRequest, SplitResult } from "../ports.ts";
 import {
   STATE_POSITION,
@@ -20,6 +21,7 @@ import {
 import { callPython } from "./python/call-python.ts";
 
 const MARK = new Int32Array(1);
+const copies = new WorkingCopies();
 
 /** What ends the running attempt from outside its own promise. */
 let failRunning: (error: unknown) => void = () => undefined;
@@ -106,6 +108,7 @@ class OrderRun {
       stopped: () =>
         ([undefined, "cancelled", "timeout"] as const)[Atomics.load(this.#state, STATE_STOP)],
       read: (id, location) => this.#content(id, location),
+      copies,
       locate: (id) => this.#locate(id),
       report: (progress) => this.#send({ t: "progress", progress }),
       python: (code, inputs, call) =>
@@ -158,16 +161,17 @@ class OrderRun {
     return data;
   }
 
-  async #shared(id: string, location: ContentLocation): Promise<Uint8Array> {
+  async #shared(
+    id: string,
+    location: Exclude<ContentLocation, { inline: unknown }>,
+  ): Promise<Uint8Array> {
     const answer = await this.#ask("take", id);
     if (answer.t === "taken" && answer.data !== undefined) return new Uint8Array(answer.data);
     let shared: SharedArrayBuffer | undefined;
     try {
-      const data = readLocation(location);
-      shared = new SharedArrayBuffer(data.length);
-      const view = new Uint8Array(shared);
-      view.set(data);
-      return view;
+      const read = readShared(location);
+      ({ shared } = read);
+      return read.data;
     } finally {
       this.#send({ t: "give", content: id, ...(shared === undefined ? {} : { data: shared }) });
     }
