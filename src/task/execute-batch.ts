@@ -59,6 +59,9 @@ export interface PythonCall {
   readonly context: AttemptContext;
 }
 
+/** Of this thread: what the system said lately holds for the next batch too. */
+const usage = new UsageMeter();
+
 export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promise<BatchResult> {
   const started = performance.now();
   const scratch = new ScratchSegment(batch.scratchFile);
@@ -68,11 +71,10 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
   const { contents } = batch;
   const locations: Locations =
     contents instanceof Map ? Object.fromEntries(contents) : (contents as Locations);
-  const usage = new UsageMeter();
   try {
     await warmUp(batch, logFile);
     const globals = globalsToKeep(batch);
-    const shared = { ...deps, scratch, logFile, locations, globals, usage };
+    const shared = { ...deps, scratch, logFile, locations, globals };
     for (const [position, spec] of batch.attempts.entries()) {
       const isOver = outcomes.length > 0 && performance.now() - started > batch.yieldAfterMs;
       if (isOver || deps.stopped() === "cancelled") {
@@ -115,7 +117,6 @@ interface AttemptDeps extends BatchDeps {
   readonly locations: Locations;
   /** Names that a step finds on globalThis; others are removed when it ends. Undefined: it cannot add any. */
   readonly globals: ReadonlySet<PropertyKey> | undefined;
-  readonly usage: UsageMeter;
   readonly stopper: Stopper;
 }
 
@@ -142,7 +143,7 @@ class AttemptRun {
   }
 
   async outcome(position: number): Promise<AttemptOutcome> {
-    const { usage, globals, scratch, copies } = this.#deps;
+    const { globals, scratch, copies } = this.#deps;
     usage.begin();
     capturePrints(this.#log);
     let ended: Pick<AttemptOutcome, "result" | "outputs" | "tables" | "error">;
