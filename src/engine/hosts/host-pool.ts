@@ -13,6 +13,7 @@ import { HostProcess, type Death, type WorkEnd } from "./host-process.ts";
 import type { SplitAnswer } from "./host-protocol.ts";
 import { ATTEMPT_BYTES_DEFAULT_MAX } from "./hosts-limits.ts";
 import { pythonEnvironment } from "./python/python-environment.ts";
+import { rehearsal } from "./rehearsal.ts";
 
 export interface HostPoolDeps {
   readonly clock: Clock;
@@ -33,7 +34,7 @@ export function memBytesDefault(): number {
 
 /** A pool that can be told that work is about to come. */
 export interface WarmableHostPool extends HostPool {
-  /** Starts the shared host, so that it is ready by the time a flow has been loaded. */
+  /** Starts the shared host and has each of its threads do nothing once, so that all is ready by the time a flow has been loaded. */
   warm(): void;
 }
 
@@ -56,7 +57,10 @@ class ProcessHostPool implements WarmableHostPool {
   }
 
   warm(): void {
-    this.#sharedHost();
+    const host = this.#sharedHost();
+    const batch = rehearsal(this.#deps.memBytesMax ?? memBytesDefault());
+    // How it ends is of no interest: a host that dies of it is replaced when there is work.
+    for (let slot = 0; slot < this.slots; slot++) void host.run({ t: "batch", batch });
   }
 
   async runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult> {
