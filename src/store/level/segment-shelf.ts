@@ -26,10 +26,9 @@ export class SegmentShelf {
   /** @throws MfError CONTENT_MISMATCH, CONTENT_MISSING; system errors of writing as they are */
   async adopt(kv: Kv, files: readonly string[]): Promise<KvOp[]> {
     const walks: { file: string; walked: WalkedSegment }[] = [];
-    for (const file of files) walks.push({ file, walked: await this.#verified(file) });
+    for (const file of files) walks.push({ file, walked: await this.#verifiedAndSynced(file) });
     const ops: KvOp[] = [];
     for (const { file, walked } of walks) {
-      await syncPath(file);
       ops.push(...(await this.#take(kv, file, walked)));
     }
     if (files.length > 0) await syncPath(this.#layout.segments);
@@ -41,6 +40,14 @@ export class SegmentShelf {
     const ops = await this.#take(kv, written.file, written);
     await syncPath(this.#layout.segments);
     return ops;
+  }
+
+  /** Side by side: one keeps a core busy, the other the disk. What fails verification is told first. */
+  async #verifiedAndSynced(file: string): Promise<WalkedSegment> {
+    const [verified, synced] = await Promise.allSettled([this.#verified(file), syncPath(file)]);
+    if (verified.status === "rejected") throw verified.reason;
+    if (synced.status === "rejected") throw synced.reason;
+    return verified.value;
   }
 
   async #verified(file: string): Promise<WalkedSegment> {
