@@ -51,7 +51,7 @@ export class DialService {
 
   async stop(): Promise<void> {
     this.#isRunning = false;
-    for (const peer of [...this.#kept.keys()]) this.release(peer);
+    for (const peer of this.#kept.keys()) this.release(peer);
     await Promise.all(this.#dials);
   }
 

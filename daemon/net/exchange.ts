@@ -105,7 +105,7 @@ export class Exchange {
     this.#sessions.delete(peer);
     session.isOpen = false;
     const error = unreachable(peer, reason);
-    for (const waiting of [...session.waiting.values()]) waiting.reject(error);
+    for (const waiting of session.waiting.values()) waiting.reject(error);
   }
 
   async request<Q, A>(

@@ -106,7 +106,7 @@ export class FrameReader {
     body.have += bytes;
     const isWhole = body.have === body.bytes;
     const isLent = isWhole && bytes === body.bytes;
-    if (body.isWanted && !isLent) {
+    if (body.isWanted && !isLent && bytes > 0) {
       body.buffer ??= new Uint8Array(body.bytes);
       body.buffer.set(part, body.have - bytes);
     }

@@ -34,7 +34,7 @@ export function createJoinDialler(deps: JoinDiallerDeps): ClosableJoinDialler {
 }
 
 async function startHost(identity: PeerIdentity): Promise<Host> {
-  const host = await createHost({ identity, listen: [], hasMdns: false });
+  const host = await createHost({ identity, listen: [] });
   await host.libp2p.start();
   return host;
 }

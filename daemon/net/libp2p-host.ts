@@ -8,7 +8,9 @@ import { mdns } from "@libp2p/mdns";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
+import type { PeerId } from "../../src/model/peer.ts";
 import type { PeerIdentity } from "../../src/wire/admission.ts";
+import { ADDRESSES_MAX } from "../../src/wire/hello-message.ts";
 import {
   ADDRESSES_KEPT_MAX,
   ADDRESS_DIAL_MS,
@@ -37,7 +39,8 @@ export interface HostOptions {
   /** Undefined: only for joining. */
   readonly prologue?: Uint8Array;
   readonly listen: readonly string[];
-  readonly hasMdns: boolean;
+  /** Asks the local network who is there, and tells. Undefined: it does not ask. */
+  readonly discovered?: (peer: PeerId, addresses: readonly string[]) => void;
 }
 
 export interface Host {
@@ -67,7 +70,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
     connectionManager: CONNECTION_OPTIONS,
     // It pings over streams of its own, 8.5 % of a core at 120 connections; links look after themselves.
     connectionMonitor: { enabled: false },
-    peerDiscovery: options.hasMdns && prologue !== undefined ? [discovery(prologue)] : [],
+    peerDiscovery:
+      options.discovered !== undefined && prologue !== undefined
+        ? [discovery(prologue, options.discovered)]
+        : [],
     services: {
       // libp2p announces a public address only after somebody confirmed it; we announce what is bound.
       bound: (components) => {
@@ -116,8 +122,22 @@ function encrypter(
   return (components) => Object.assign(noise({ prologueBytes })(components), { protocol });
 }
 
-/** The name says nothing of the secret, and a peer of another mesh never answers to it. */
-function discovery(prologue: Uint8Array): ReturnType<typeof mdns> {
+/**
+ * The name says nothing of the secret, and a peer of another mesh never answers to it. libp2p's own peer:discovery event is no
+ * use: it comes for every peer that connects, too.
+ */
+function discovery(
+  prologue: Uint8Array,
+  discovered: (peer: PeerId, addresses: readonly string[]) => void,
+): ReturnType<typeof mdns> {
   const mesh = createHash("sha256").update("mf-mdns\0").update(prologue).digest("hex").slice(0, 16);
-  return mdns({ serviceTag: `_mf-${mesh}._udp.local`, interval: MDNS_INTERVAL_MS });
+  const create = mdns({ serviceTag: `_mf-${mesh}._udp.local`, interval: MDNS_INTERVAL_MS });
+  return (components) => {
+    const service = create(components);
+    service.addEventListener("peer", ({ detail }) => {
+      const addresses = detail.multiaddrs.slice(0, ADDRESSES_MAX).map((one) => one.toString());
+      discovered(detail.id.toString() as PeerId, addresses);
+    });
+    return service;
+  };
 }

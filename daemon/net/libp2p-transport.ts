@@ -126,18 +126,13 @@ class LinkedTransport implements Libp2pTransport {
       identity,
       prologue: gate.prologue,
       listen: listen.map(listenAddress),
-      hasMdns: mdns,
+      ...(mdns ? { discovered: (peer, addresses) => this.#discovered(peer, addresses) } : {}),
     });
     const { libp2p } = host;
     const limits = { maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX };
     await libp2p.handle(CONTROL_PROTOCOL, (stream, by) => this.#accept(stream, by), limits);
     await libp2p.handle(JOIN_PROTOCOL, (stream, by) => this.#join(stream, by), limits);
     libp2p.addEventListener("connection:open", (event) => this.#expectStream(event.detail));
-    libp2p.addEventListener("peer:discovery", ({ detail }) => {
-      const peer = detail.id.toString() as PeerId;
-      const addresses = detail.multiaddrs.slice(0, ADDRESSES_MAX).map((one) => one.toString());
-      if (peer !== this.self) this.#emit({ t: "discovered", peer, addresses });
-    });
     this.#host = host;
     try {
       await libp2p.start();
@@ -283,6 +278,10 @@ class LinkedTransport implements Libp2pTransport {
     connection.addEventListener("close", cancel);
   }
 
+  #discovered(peer: PeerId, addresses: readonly string[]): void {
+    if (peer !== this.self) this.#emit({ t: "discovered", peer, addresses });
+  }
+
   #hello(): Hello {
     return {
       version: WIRE_VERSION,
@@ -364,7 +363,7 @@ class LinkedTransport implements Libp2pTransport {
 
   /** A listener's mistake is its own: the others are told all the same. */
   #emit(event: TransportEvent): void {
-    for (const listener of [...this.#listeners]) {
+    for (const listener of Array.from(this.#listeners)) {
       try {
         listener(event);
       } catch (error) {
