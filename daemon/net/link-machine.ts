@@ -51,6 +51,8 @@ export const QUIET_TICKS_MAX = 3;
 /** A peer that reads nothing for three ticks is as good as gone. */
 export const STUCK_TICKS_MAX = 3;
 
+export const NO_GREETING = "no greeting in time";
+
 export const GREETING: LinkState = { k: "greeting", isAdmitted: false, isWelcomed: false };
 
 export function stepLink(state: LinkState, event: LinkEvent): LinkStep {
@@ -63,7 +65,7 @@ export function stepLink(state: LinkState, event: LinkEvent): LinkStep {
     case "refused":
       return end("denied", event.reason, false);
     case "deadline":
-      return state.k === "greeting" ? end("reset", "no greeting in time", true) : stay(state);
+      return state.k === "greeting" ? end("reset", NO_GREETING, true) : stay(state);
     case "tick":
       return tick(state, event);
     case "bye-heard":

@@ -33,6 +33,8 @@ export const CLOSE_MS = 500;
 export const JOIN_MS = 15_000;
 /** Strangers that may talk at once; the next ones dial again. */
 export const JOINS_MAX = 8;
+/** Strangers that may be connected at once, talking or not. */
+export const STRANGERS_MAX = 16;
 /** Messages of a join that wait unread: the protocol has one at a time. */
 export const JOIN_MESSAGES_MAX = 4;
 

@@ -8,7 +8,7 @@ import { isMfError } from "../../../../src/model/errors.ts";
 import { connected, nextEvent } from "../../../../src/testing/conformance/transport.ts";
 import type { AdmissionGate, JoinChannel } from "../../../../src/wire/admission.ts";
 import { message } from "../../../../src/wire/message.ts";
-import type { RequestType, Transport, TransportEvent } from "../../../../src/wire/transport.ts";
+import type { RequestType, TransportEvent } from "../../../../src/wire/transport.ts";
 import { openGate, startPeer, stopAll, testIdentity } from "../../../support/libp2p-peers.ts";
 
 const echo: RequestType<{ n: number }, { n: number }> = {
@@ -239,9 +239,9 @@ async function withPeers<T extends readonly Promise<Started>[]>(
 ): Promise<void> {
   const peers = await Promise.all(starting);
   try {
-    await body(peers as { [I in keyof T]: Started });
+    await body(peers);
   } finally {
-    await stopAll(peers as Transport[]);
+    await stopAll(peers);
   }
 }
 
