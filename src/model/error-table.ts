@@ -245,6 +245,11 @@ export const ERROR_TABLE = {
     "Peer {peer} answered {what} with something that is no answer: {reason}.",
     "Run the same version of Meshflow on both; `mf peers --wide` shows versions.",
   ),
+  LISTEN_FAILED: row(
+    6,
+    "Cannot listen on {address}: {reason}.",
+    "Pass --listen HOST:PORT with an address of this machine and a port that is free.",
+  ),
   MESSAGE_MALFORMED: row(
     6,
     "A message from a peer is malformed: {reason}.",
