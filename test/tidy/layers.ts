@@ -135,7 +135,6 @@ export const PLANNED: readonly string[] = [
   "daemon/net",
   "daemon/admission",
   "daemon/membership",
-  "daemon/bulk",
   "daemon/placement",
   "daemon/ownership",
   "daemon/catalog",
