@@ -2,9 +2,10 @@
 
 const MIB = 1024 * 1024;
 
-/** Tickets that nobody has used yet. One peer opens at most one lane a fetch thread, and tries twice. */
+/** Tickets that nobody has used yet; the oldest give way. */
 export const TICKETS_PENDING_MAX = 256;
-export const TICKETS_PENDING_PER_PEER_MAX = 8;
+/** Given to one peer within TICKET_TTL_MS: it opens a lane a fetch thread, keeps it while it has work, and tries a few times. */
+export const TICKETS_PER_PEER_MAX = 64;
 /** A ticket is used right after it was given; a slow dial over several addresses takes a few seconds. */
 export const TICKET_TTL_MS = 30_000;
 
@@ -29,8 +30,6 @@ export const SERVE_BUFFERS = 3;
 export const SERVE_PIECES_QUEUED_MAX = 1024;
 /** Pieces whose place is asked of the store at once. */
 export const SERVE_LOCATE_MAX = 64;
-/** Segment files kept open by the thread that serves. */
-export const SERVE_FILES_OPEN_MAX = 32;
 
 /** Asked of one source and not yet received: two to four pieces, enough that it never waits for us. */
 export const WINDOW_BYTES = 8 * MIB;
@@ -38,8 +37,6 @@ export const WINDOW_BYTES = 8 * MIB;
 export const WINDOW_PIECES_MAX = 256;
 /** Once everything is asked for, an idle source is asked again for this many pieces that a slower one owes. */
 export const STEAL_PIECES_MAX = 2;
-/** A piece of unknown length counts this much against the window. */
-export const PIECE_BYTES_GUESS = MIB;
 /** Times a lane to one source is opened for one transfer without a piece in between. */
 export const LANE_TRIES_MAX = 2;
 
@@ -95,8 +92,10 @@ export const SPREAD_TIMEOUT_MS = 600_000;
 export const SPREAD_RETRY_MS = 30_000;
 /** A peer with less free disk gets no copies. */
 export const SPREAD_FREE_BYTES_MIN = 1024 * MIB;
-/** Batches of copies that this peer fetches for others at once. */
-export const HOLD_AT_ONCE_MAX = 4;
+/** Batches of copies that this peer fetches for others at once: in the background, behind what tasks wait for. */
+export const HOLD_AT_ONCE_MAX = 2;
+/** Batches that wait for that; more are refused and come again later. */
+export const HOLD_QUEUE_MAX = 64;
 
 /** Weight of the latest measurement in a peer's learnt bandwidth. */
 export const BANDWIDTH_WEIGHT = 0.3;
