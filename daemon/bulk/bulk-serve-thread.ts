@@ -4,12 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { SegmentFiles } from "../../src/store/level/segment-files.ts";
 import { systemClock } from "../../src/env/clock.ts";
 import type { PeerId } from "../../src/model/peer.ts";
-import {
-  HANDSHAKE_MS,
-  LANES_SERVED_MAX,
-  PROGRESS_MS,
-  TICKETS_PENDING_MAX,
-} from "./bulk-limits.ts";
+import { HANDSHAKE_MS, LANES_SERVED_MAX, PROGRESS_MS, TICKETS_PENDING_MAX } from "./bulk-limits.ts";
 import { LaneServer } from "./lane-server.ts";
 import { LANE_TLS } from "./lane-tls.ts";
 import type {

@@ -25,7 +25,11 @@ export type FetchEvent =
   | { readonly t: "lane-opened"; readonly lane: LaneId; readonly peer: PeerId }
   /** It could not be opened. */
   | { readonly t: "lane-failed"; readonly peer: PeerId }
-  | { readonly t: "lane-ended"; readonly lane: LaneId; readonly why: "cut" | "stalled" | "malformed" }
+  | {
+      readonly t: "lane-ended";
+      readonly lane: LaneId;
+      readonly why: "cut" | "stalled" | "malformed";
+    }
   /** The answer to what the lane owes first. */
   | { readonly t: "piece"; readonly lane: LaneId; readonly verdict: "good" | "wrong" | "missing" };
 
@@ -195,7 +199,7 @@ export class FetchMachine {
   }
 
   #failed(peer: PeerId, why: DropReason): void {
-    for (const transfer of [...this.#transfers.values()]) {
+    for (const transfer of this.#transfers.values()) {
       if (!transfer.peers.has(peer)) continue;
       if (why === "unreachable") this.#count(transfer, peer);
       else this.#drop(transfer, peer, why);
@@ -268,7 +272,7 @@ export class FetchMachine {
   }
 
   #endStarved(): void {
-    for (const transfer of [...this.#transfers.values()]) {
+    for (const transfer of this.#transfers.values()) {
       if (transfer.peers.size === 0) this.#end(transfer);
     }
   }
@@ -277,7 +281,7 @@ export class FetchMachine {
     if (transfer === undefined || !this.#transfers.delete(transfer.id)) return;
     const missing = transfer.queue.length + transfer.flying.size;
     this.#effects.push({ t: "ended", transfer: transfer.id, missing });
-    for (const lane of [...this.#lanes.values()]) {
+    for (const lane of this.#lanes.values()) {
       // What it still sends is of no use to anybody: a new lane is cheaper than a window of it.
       const isUseless = lane.owed.every((flight) => !this.#transfers.has(flight.transfer.id));
       if (lane.owed.length > 0 && isUseless) this.#closeLane(lane);

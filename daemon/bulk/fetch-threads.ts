@@ -68,9 +68,10 @@ export class FetchThreads {
 
   fetch(request: FetchRequest): Fetch {
     this.#cancelIdle();
-    const parts = splitWants(request.wants, threadCount()).map((wants, i) => {
+    const split = splitWants(request.wants, threadCount());
+    const parts = this.#pick(split.length).map((thread, i) => {
       const known = i === 0 ? request.known : [];
-      return this.#startPart({ ...request, wants, known }, i);
+      return this.#startPart(thread, { ...request, wants: split[i] ?? [], known });
     });
     const done = Promise.all(parts.map((part) => part.done)).then((ends): FetchEnd => {
       this.#endWhenIdle();
@@ -87,13 +88,11 @@ export class FetchThreads {
 
   async stop(): Promise<void> {
     this.#cancelIdle();
-    await Promise.all(this.#threads.map((thread) => thread.stop()));
-    this.#threads.length = 0;
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.stop()));
   }
 
-  #startPart(request: FetchRequest, place: number): Fetch {
+  #startPart(thread: FetchThread, request: FetchRequest): Fetch {
     const transfer = this.#nextTransfer++;
-    const thread = this.#thread(place);
     const done = new Promise<FetchEnd>((settle) => {
       thread.begin(transfer, { request, settle });
     });
@@ -104,21 +103,19 @@ export class FetchThreads {
     };
   }
 
-  /** Whole transfers go to the first thread, so that lanes are used again, unless another one has less to do. */
-  #thread(place: number): FetchThread {
-    if (place === 0 && this.#threads.length > 1) {
-      const least = Math.min(...this.#threads.map((thread) => thread.transfers));
-      const found = this.#threads.find((thread) => thread.transfers === least);
-      if (found !== undefined) return found;
-    }
-    const existing = this.#threads[place];
-    if (existing !== undefined) return existing;
+  /** Those with the least to do; the first ones otherwise, so that their lanes are used again. */
+  #pick(count: number): FetchThread[] {
+    while (this.#threads.length < count) this.#threads.push(this.#newThread());
+    const byLoad = [...this.#threads].sort((a, b) => a.transfers - b.transfers);
+    return byLoad.slice(0, count);
+  }
+
+  #newThread(): FetchThread {
     const prefix = `bulk-${Buffer.from(this.#deps.random.bytes(6)).toString("hex")}`;
     const thread = new FetchThread(this.#deps, { ...this.#options, prefix }, () => {
       const at = this.#threads.indexOf(thread);
       if (at >= 0) this.#threads.splice(at, 1);
     });
-    this.#threads.push(thread);
     return thread;
   }
 

@@ -148,7 +148,8 @@ export class LaneClient {
   #begin(bytes: number): Buffer | undefined {
     const want = this.#events.expected();
     if (want === undefined || this.#isOver) return undefined;
-    if (bytes > want.bytesMax || (want.bytes !== undefined && want.bytes !== bytes)) return undefined;
+    if (bytes > want.bytesMax || (want.bytes !== undefined && want.bytes !== bytes))
+      return undefined;
     if (bytes <= this.#piece.length) return this.#piece.subarray(0, bytes);
     return Buffer.allocUnsafeSlow(bytes);
   }
@@ -181,4 +182,3 @@ export class LaneClient {
     this.#events.ended(why);
   }
 }
-

@@ -21,7 +21,7 @@ const HAVE_QUERY_BYTES_MAX = 320 * 1024;
 const HAVE_ANSWER_BYTES_MAX = INLINE_ALL_BYTES_MAX + 64 * 1024;
 
 const id = v.pipe(v.string(), v.maxLength(61));
-const bytes = v.instance(Uint8Array);
+const bytes = v.custom<Uint8Array>((value) => value instanceof Uint8Array);
 
 const haveQuery = v.object({
   ids: v.pipe(v.array(id), v.maxLength(HAVE_IDS_MAX)),
@@ -53,7 +53,10 @@ export const HAVE: RequestType<v.InferOutput<typeof haveQuery>, HaveAnswer> = {
   answer: message(haveAnswer, HAVE_ANSWER_BYTES_MAX),
 };
 
-const ticketQuery = v.object({});
+const ticketQuery = v.object({
+  /** How the lane is secured: TLS 1.3 with a pre-shared key. */
+  lane: v.literal("tls-psk"),
+});
 const ticketAnswer = v.object({
   hosts: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(LANE_HOSTS_MAX)),
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
@@ -87,7 +90,9 @@ export const PLEASE_HOLD: RequestType<
   answer: message(holdAnswer),
 };
 
-const doubt = v.object({ digests: v.pipe(v.array(v.pipe(v.string(), v.length(64))), v.maxLength(64)) });
+const doubt = v.object({
+  digests: v.pipe(v.array(v.pipe(v.string(), v.length(64))), v.maxLength(64)),
+});
 
 /** What you served under these digests (hex) does not hash to them: look at your copies. */
 export const DOUBT: NoticeType<v.InferOutput<typeof doubt>> = {
