@@ -61,7 +61,7 @@ export function parseTicket(given: string): Ticket {
     throw invalid(`something follows it: ${text.length} instead of ${head + length} characters`);
   const data = base58Decode(rest);
   if (data === undefined) {
-    const wrong = [...rest].findIndex((letter) => !DIGITS.includes(letter));
+    const wrong = rest.search(/[^1-9A-HJ-NP-Za-km-z]/);
     throw invalid(`character ${head + wrong + 1} cannot stand in a ticket`);
   }
   const body = data.subarray(0, -CHECKSUM_BYTES);

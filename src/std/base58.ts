@@ -1,10 +1,8 @@
 /** Base58 with Bitcoin's alphabet: no 0, O, I or l, nothing that a double click stops at. For what people read aloud and copy. */
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const VALUES: ReadonlyMap<string, number> = new Map(
-  [...ALPHABET].map((letter, value) => [letter, value]),
+  Array.from(ALPHABET, (letter, value): [string, number] => [letter, value]),
 );
-/** log(256) / log(58), rounded up: digits for each byte. */
-const DIGITS_PER_BYTE = 1.37;
 
 export function base58Encode(data: Uint8Array): string {
   const digits: number[] = [];
@@ -38,9 +36,4 @@ export function base58Decode(text: string): Uint8Array | undefined {
   }
   const zeros = /^1*/.exec(text)?.[0].length ?? 0;
   return Uint8Array.from([...Array.from({ length: zeros }, () => 0), ...bytes.reverse()]);
-}
-
-/** Upper bound of the text's length for so many bytes. */
-export function base58LengthMax(bytes: number): number {
-  return Math.ceil(bytes * DIGITS_PER_BYTE);
 }
