@@ -52,8 +52,9 @@ export function parseTicket(given: string): Ticket {
   const head = PREFIX.length + LENGTH_CHARS;
   const [high, low] = [DIGITS.indexOf(text.charAt(4)), DIGITS.indexOf(text.charAt(5))];
   if (text.length < head) throw invalid("it is cut off after a few characters");
-  if (high < 0 || low < 0) throw invalid(`its character 5 or 6 is mistyped`);
+  if (high < 0 || low < 0) throw invalid("its character 5 or 6 is mistyped");
   const length = high * DIGITS.length + low;
+  if (length > TICKET_CHARS_MAX) throw invalid("its character 5 or 6 is mistyped");
   const rest = text.slice(head);
   if (rest.length < length)
     throw invalid(`it is cut off: ${text.length} of ${head + length} characters`);

@@ -118,7 +118,8 @@ function isIpv4(host: string): boolean {
 
 function checkedCores(text: string, facts: HostFacts): number {
   const cpus = parseCores(text, facts.cpus);
-  if (cpus === undefined) throw usage(`--cpus: ${show(text)} is no number of cores; write 4 or 50%.`);
+  if (cpus === undefined)
+    throw usage(`--cpus: ${show(text)} is no number of cores; write 4 or 50%.`);
   if (cpus < CPUS_MIN) throw usage(`--cpus: ${show(text)} is less than ${CPUS_MIN} of a core.`);
   if (cpus <= facts.cpus) return cpus;
   throw usage(`--cpus: this machine has ${facts.cpus}, not ${cpus}.`);

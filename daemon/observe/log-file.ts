@@ -1,5 +1,13 @@
 /** An append-only file that is put aside when it is full: mfd.log, mfd.log.1 (newest) … Errors of the disk are counted, never thrown. */
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { LOG_FILE_BYTES_MAX, LOG_FILES_MAX } from "./observe-limits.ts";
 

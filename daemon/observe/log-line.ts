@@ -50,7 +50,9 @@ export function decodeLogLine(line: string): LogEvent | undefined {
 
 /** `13:05:01.123 warn  clock-skewed peer=… difference="60 min"`. */
 export function logText(logged: LogEvent): string {
-  const fields = Object.entries(logged.fields).map(([name, value]) => ` ${name}=${valueText(value)}`);
+  const fields = Object.entries(logged.fields).map(
+    ([name, value]) => ` ${name}=${valueText(value)}`,
+  );
   const head = `${logged.at.slice(11, 23)} ${logged.level.padEnd(5)} ${logged.event}`;
   return printable(`${head}${fields.join("")}`);
 }

@@ -40,7 +40,10 @@ test("a joiner gets a certificate, and both let each other in", async (t) => {
   assert.deepEqual(b.admission.roles, ["submit", "store", "work"]);
   assert.deepEqual(a.admission.admit(b.peerId, b.admission.credentials()), { isAdmitted: true });
   assert.deepEqual(b.admission.admit(a.peerId, a.admission.credentials()), { isAdmitted: true });
-  assert.deepEqual(b.admission.seeds().map(({ peer }) => peer), [a.peerId]);
+  assert.deepEqual(
+    b.admission.seeds().map(({ peer }) => peer),
+    [a.peerId],
+  );
   assert.equal(a.admission.member(b.peerId)?.certificate?.body.name, "ben");
 });
 
@@ -196,7 +199,10 @@ test("a joiner whose clock is an hour off is told so, and its ticket stays good"
     clock.skewMs = skewMs;
     const home = mesh.home();
     const error = await failure(mesh.open("ben", { join: ticket, clock, home }), "CLOCK_SKEWED");
-    assert.match(error.message, /differ by 60 min: .* says 2027-01-15 08:00 UTC, this machine says/);
+    assert.match(
+      error.message,
+      /differ by 60 min: .* says 2027-01-15 08:00 UTC, this machine says/,
+    );
     assert.match(error.remedy, /Set the clock/);
     clock.skewMs = 0;
     await mesh.open("ben", { join: ticket, clock, home });
@@ -222,10 +228,7 @@ test("only a peer with the role admin invites; it then does so like the first", 
   const mesh = fixture(t);
   const a = await mesh.open("anna");
   const b = await mesh.open("ben", { join: a.admission.invite(ADDRESSES).ticket });
-  const refused = await failure(
-    (async () => b.admission.invite(ADDRESSES))(),
-    "ADMIN_NEEDED",
-  );
+  const refused = await failure((async () => b.admission.invite(ADDRESSES))(), "ADMIN_NEEDED");
   assert.equal(refused.exitCode, 5);
   const { ticket } = a.admission.invite(ADDRESSES, { roles: ["submit", "admin"] });
   const c = await mesh.open("carl", { join: ticket });
@@ -308,7 +311,10 @@ test("a ticket's limits: no roles, too short, too long a life, nowhere to listen
     await failure((async () => admission.invite(ADDRESSES, options))(), "USAGE");
   }
   await failure((async () => admission.invite([]))(), "USAGE");
-  const many = Array.from({ length: 20 }, (_, i) => `/ip6/fd00:1111:2222:3333:4444:5555:6666:${i}/tcp/40001/p2p/12D3`);
+  const many = Array.from(
+    { length: 20 },
+    (_, i) => `/ip6/fd00:1111:2222:3333:4444:5555:6666:${i}/tcp/40001/p2p/12D3`,
+  );
   const parsed = parseTicket(admission.invite(["/ip4/127.0.0.1/tcp/1", ...many]).ticket);
   assert.ok(parsed.addresses.length >= 5 && parsed.addresses.length <= 8);
   assert.ok(!parsed.addresses.some((address) => address.includes("p2p")));

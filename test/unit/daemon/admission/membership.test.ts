@@ -99,7 +99,11 @@ test("a revocation reaches everybody connected, also by way of a third, and coun
 
 test("a peer that was away learns of a revocation by the first hello, and keeps it over a restart", async (t) => {
   const mesh = new Mesh(t);
-  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [Connected, Connected, Connected];
+  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [
+    Connected,
+    Connected,
+    Connected,
+  ];
   a.admission.revoke("carl");
   assert.equal(reasonOf(b, c), "");
   assert.equal(reasonOf(b, a), "");
@@ -141,7 +145,11 @@ test("more revocations than a hello holds follow when the connection is there", 
 
 test("a member cannot revoke without the issuer's key, nor by a forged notice", async (t) => {
   const mesh = new Mesh(t);
-  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [Connected, Connected, Connected];
+  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [
+    Connected,
+    Connected,
+    Connected,
+  ];
   assert.throws(
     () => b.admission.revoke("carl"),
     (error) => isMfError(error, "ADMIN_NEEDED"),
@@ -192,7 +200,11 @@ test("a revoked identity does not get in again with a new ticket", async (t) => 
 
 test("a certificate is renewed at two thirds of its life by any connected issuer, and others are told", async (t) => {
   const mesh = new Mesh(t);
-  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [Connected, Connected, Connected];
+  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [
+    Connected,
+    Connected,
+    Connected,
+  ];
   await meet(a, b);
   await meet(b, c);
   const until = b.admission.certifiedUntil;
@@ -255,7 +267,10 @@ test("where a wrong clock makes a certificate invalid, the refusal names the clo
     mesh.reopen(b, { clock }),
     (error) => isMfError(error, "CLOCK_SKEWED") && error.message.includes("2 d"),
   );
-  const judge = await mesh.open("carl", { join: a.admission.invite(ADDRESSES).ticket, clock: new HandClock() });
+  const judge = await mesh.open("carl", {
+    join: a.admission.invite(ADDRESSES).ticket,
+    clock: new HandClock(),
+  });
   judge.clock.skewMs = 100 * DAY;
   assert.match(reasonOf(judge, b), /expired 11 d ago; its clock is 100 d behind mine/);
 });
@@ -312,7 +327,11 @@ test("files of somebody else's are not believed: another's certificate, a forged
 
 test("a notice with another peer's certificate changes nothing", async (t) => {
   const mesh = new Mesh(t);
-  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [Connected, Connected, Connected];
+  const [a, b, c] = (await mesh.members("anna", "ben", "carl")) as [
+    Connected,
+    Connected,
+    Connected,
+  ];
   await meet(b, c);
   const certificate = a.admission.member(a.peerId)?.certificate?.signed;
   assert.ok(certificate !== undefined);

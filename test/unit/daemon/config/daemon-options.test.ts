@@ -22,7 +22,12 @@ import {
 import { isMfError } from "../../../../src/model/errors.ts";
 
 const GB = 1024 ** 3;
-const facts: HostFacts = { hostName: "lab-7.example", cpus: 8, memBytes: 16 * GB, diskBytes: 500 * GB };
+const facts: HostFacts = {
+  hostName: "lab-7.example",
+  cpus: 8,
+  memBytes: 16 * GB,
+  diskBytes: 500 * GB,
+};
 
 function resolve(input: DaemonInput, remembered: Remembered = {}): DaemonOptions {
   return resolveDaemonOptions(input, { home: "/h", facts, remembered });

@@ -1,10 +1,23 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createDaemonLogger, logPath } from "../../../../daemon/observe/daemon-logger.ts";
-import { decodeLogLine, encodeLogLine, logEvent, logText } from "../../../../daemon/observe/log-line.ts";
+import {
+  decodeLogLine,
+  encodeLogLine,
+  logEvent,
+  logText,
+} from "../../../../daemon/observe/log-line.ts";
 import { followLines, tailLines } from "../../../../daemon/observe/log-reader.ts";
 import { HandClock } from "../../../support/admission-fixture.ts";
 
@@ -15,7 +28,9 @@ function home(t: TestContext): string {
 }
 
 const linesOf = (path: string): string[] =>
-  readFileSync(path, "utf8").split("\n").filter((line) => line !== "");
+  readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line !== "");
 
 test("an event is one JSON line with its time, level, name and fields", (t) => {
   const folder = home(t);
@@ -89,7 +104,13 @@ test("a log that cannot be written does not stop anything, and the loss is told"
 test("whatever is logged becomes JSON: errors, bytes, circles, bigints, huge values", () => {
   const circle: Record<string, unknown> = {};
   circle["self"] = circle;
-  const fields = { error: new TypeError("no"), bytes: new Uint8Array(9), circle, big: 5n, f: () => 1 };
+  const fields = {
+    error: new TypeError("no"),
+    bytes: new Uint8Array(9),
+    circle,
+    big: 5n,
+    f: () => 1,
+  };
   const logged = decodeLogLine(encodeLogLine(logEvent(0, "warn", "odd", fields)));
   assert.equal((logged?.fields["error"] as { message?: string }).message, "no");
   assert.equal(logged?.fields["bytes"], "9 bytes");
