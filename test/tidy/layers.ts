@@ -111,6 +111,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     purpose: "the mfd program: the composition of all this, and the process",
     imports: [
       "*",
+      "cli",
       "daemon/config",
       "daemon/observe",
       "daemon/machine",
@@ -129,6 +130,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
 
 /** Layers of the table that have no file yet; a planned layer that gets a file must leave this list. */
 export const PLANNED: readonly string[] = [];
+export const PLANNED: readonly string[] = [];
 
 /** Files that stand above the layers: entry points and composition roots. Only test/ may import them. */
 export const ROOTS: readonly string[] = [
@@ -142,7 +144,7 @@ export const ROOTS: readonly string[] = [
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@hpcc-js/wasm-graphviz": ["src/graph/draw"],
   acorn: ["src/code"],
-  commander: ["cli"],
+  commander: ["cli", "daemon"],
   esbuild: ["src/code"],
   "eslint-scope": ["src/code"],
   estree: ["src/code"],
