@@ -87,11 +87,7 @@ export class CatalogAnswers {
     this.#feeds.close();
   }
 
-  async runs({
-    flow,
-    from = 0,
-    limit,
-  }: Query<typeof askRuns>): Promise<Answer<typeof askRuns>> {
+  async runs({ flow, from = 0, limit }: Query<typeof askRuns>): Promise<Answer<typeof askRuns>> {
     return pageOf(await this.#deps.store.runs(flow), from, limit);
   }
 
@@ -113,14 +109,16 @@ export class CatalogAnswers {
     limit,
   }: Query<typeof askVersions>): Promise<Answer<typeof askVersions>> {
     const { store, selfName } = this.#deps;
-    const rows = (await listVersions(store, prefix)).map(({ artifact, id, run, at, by, bytes }) => ({
-      artifact,
-      id,
-      run,
-      at,
-      by: by === LONE_PEER ? selfName : by,
-      bytes,
-    }));
+    const rows = (await listVersions(store, prefix)).map(
+      ({ artifact, id, run, at, by, bytes }) => ({
+        artifact,
+        id,
+        run,
+        at,
+        by: by === LONE_PEER ? selfName : by,
+        bytes,
+      }),
+    );
     return pageOf(rows, from, limit);
   }
 
@@ -280,4 +278,3 @@ function pageOf<Row>(
   }
   return at < all.length ? { rows, next: at } : { rows };
 }
-

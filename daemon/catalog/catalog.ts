@@ -54,11 +54,7 @@ export interface Catalog extends ReadSide {
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   /** Resolves once the owner has been told, or the run has ended. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */
   cancel(run: string): Promise<void>;
-  logs(
-    request: LogsRequest,
-    onEvent: Emit<readonly LogLine[]>,
-    signal: AbortSignal,
-  ): Promise<void>;
+  logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
   /** Names of alive peers that did not answer the last question to all. */
   unanswered(): Promise<readonly string[]>;
   close(): void;
@@ -77,15 +73,17 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     answerHere: (type, query) => answers.answer(type, query),
   });
   const finder = new RunFinder(asker);
+  const refOf = (text: string): Promise<RunRef> =>
+    finder.refOf(text, async (run) => (await store.getRun(run)) !== undefined);
   return {
     runs: (flow) => finder.runs(flow),
     run: (run) => finder.find(run),
-    status: async (run) => statusOf(asker, finder, (await finder.find(run)).run),
+    status: async (run) => statusOf(asker, finder, await refOf(run)),
     versions: (prefix) => versionsOf({ asker, exchange: deps.exchange }, prefix ?? ""),
     resolve: async (pathspec) =>
       resolvedData(pathspec, await resolveInMesh({ asker, finder, store, live }, pathspec)),
     async packageId(text) {
-      const { run } = await finder.find(text);
+      const run = await refOf(text);
       const told = await finder.told(run);
       const packageId = told.find((entry) => entry.packageId !== undefined)?.packageId;
       if (packageId === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
@@ -93,13 +91,12 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     },
     locate: (ids) => store.locate(ids),
     async watch(text, onEvent, signal) {
-      const { run } = await finder.find(text);
+      const run = await refOf(text);
       return watchRun({ asker, finder, clock, ownerOf }, { run, onEvent, signal });
     },
-    cancel: async (text) =>
-      cancelRun({ asker, finder, ownerOf }, (await finder.find(text)).run),
+    cancel: async (text) => cancelRun({ asker, finder, ownerOf }, await refOf(text)),
     async logs({ run: text, ...rest }, onEvent, signal) {
-      const { run } = await finder.find(text);
+      const run = await refOf(text);
       const hasRunEnded = async (): Promise<boolean> => {
         const [best] = await finder.told(run);
         return best !== undefined && hasEnded(best.summary);
@@ -176,8 +173,7 @@ async function cancelRun({ asker, finder, ownerOf }: CancelDeps, run: RunRef): P
     const answer = await asker.one(asked.peer, askCancel, { run });
     if (answer?.isDone === true) return;
     const hint = answer?.owner;
-    owner =
-      hint !== undefined && hint.peer !== asked.peer ? hint : await finder.locate(run);
+    owner = hint !== undefined && hint.peer !== asked.peer ? hint : await finder.locate(run);
   }
   throw new MfError("PEER_UNREACHABLE", {
     peer: owner?.name ?? `that owns ${runText(run)}`,

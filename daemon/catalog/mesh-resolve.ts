@@ -139,7 +139,10 @@ async function resolveContent(
   if (found.size > 1)
     throw new MfError("PATHSPEC_AMBIGUOUS", {
       text,
-      candidates: [...found.keys()].slice(0, 5).map((id) => `c:${id}`).join(", "),
+      candidates: [...found.keys()]
+        .slice(0, 5)
+        .map((id) => `c:${id}`)
+        .join(", "),
     });
   return { k: "content", id: first.id, ref: first };
 }

@@ -85,9 +85,7 @@ export class PeerAsker {
     rowsMax: number,
     ask: (
       from: number,
-    ) => Promise<
-      { readonly rows: readonly Row[]; readonly next?: number | undefined } | undefined
-    >,
+    ) => Promise<{ readonly rows: readonly Row[]; readonly next?: number | undefined } | undefined>,
   ): Promise<Row[] | undefined> {
     const rows: Row[] = [];
     let from = 0;

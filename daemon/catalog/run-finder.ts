@@ -2,14 +2,17 @@
 import { findRun } from "../../src/engine/lookup/run-lookup.ts";
 import { hasEnded } from "../../src/client/run-result.ts";
 import { MfError } from "../../src/model/errors.ts";
-import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
+import { runText, type Cid, type RunId, type RunRef } from "../../src/model/ids.ts";
 import type { RunSummary } from "../../src/model/journal.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { parsePathspec } from "../../src/model/pathspec.ts";
 import { askRun, askRuns, PAGE_ROWS_MAX } from "../../src/wire/catalog-protocol.ts";
-import { ASK_LIST_MS_MAX, ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
+import { ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
 import type { OwnerRef } from "./live-runs.ts";
 import type { PeerAsker } from "./peer-asker.ts";
+
+/** A whole id, as the engine draws it (a shorter one is the beginning of one). */
+const RUN_ID_LENGTH = 10;
 
 /** A run as one peer told it. */
 export interface ToldRun {
@@ -30,12 +33,11 @@ export class RunFinder {
   async runs(flow?: string): Promise<RunSummary[]> {
     const answers = await this.#asker.everybody((peer) =>
       this.#asker.pages(ROWS_PER_PEER_MAX, (from) =>
-        this.#asker.one(
-          peer,
-          askRuns,
-          { from, limit: PAGE_ROWS_MAX, ...(flow === undefined ? {} : { flow }) },
-          ASK_LIST_MS_MAX,
-        ),
+        this.#asker.one(peer, askRuns, {
+          from,
+          limit: PAGE_ROWS_MAX,
+          ...(flow === undefined ? {} : { flow }),
+        }),
       ),
     );
     const best = new Map<string, ToldRun>();
@@ -58,7 +60,21 @@ export class RunFinder {
     const spec = parsePathspec(text);
     if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
       throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
-    return findRun({ runs: (flow) => this.runs(flow) }, spec.flow, spec.run);
+    if (spec.run.length < RUN_ID_LENGTH)
+      return findRun({ runs: (flow) => this.runs(flow) }, spec.flow, spec.run);
+    const [best] = await this.told({ flow: spec.flow, id: spec.run as RunId });
+    if (best === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
+    return best.summary;
+  }
+
+  /** Which run is meant; nobody is asked where it is known here by its whole id. */
+  async refOf(text: string, isKnownHere: (run: RunRef) => Promise<boolean>): Promise<RunRef> {
+    const spec = parsePathspec(text);
+    if (spec.k === "flow" && spec.run?.length === RUN_ID_LENGTH && spec.step === undefined) {
+      const run = { flow: spec.flow, id: spec.run as RunId };
+      if (await isKnownHere(run)) return run;
+    }
+    return (await this.find(text)).run;
   }
 
   /** What everybody says of one run, whoever knows most first. */

@@ -24,11 +24,7 @@ import { peerName, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 export interface CatalogPort extends ReadSide {
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   cancel(run: string): Promise<void>;
-  logs(
-    request: LogsRequest,
-    onEvent: Emit<readonly LogLine[]>,
-    signal: AbortSignal,
-  ): Promise<void>;
+  logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
   unanswered(): Promise<readonly string[]>;
 }
 
@@ -40,7 +36,9 @@ export interface DaemonSideParts {
   /** Accepts a run (daemon/ownership). */
   readonly submit: (request: SubmitRequest) => Promise<SubmitAnswer>;
   readonly admission: {
-    invite(request: InviteRequest): Promise<{ readonly ticket: string; readonly expiresAt: number }>;
+    invite(
+      request: InviteRequest,
+    ): Promise<{ readonly ticket: string; readonly expiresAt: number }>;
     revoke(peer: PeerId): Promise<void>;
   };
   readonly status: () => Promise<DaemonStatus>;

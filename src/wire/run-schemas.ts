@@ -51,14 +51,7 @@ export const errorRecord = v.object({
 });
 
 export const runState = v.picklist(["waiting", "running", "succeeded", "failed", "cancelled"]);
-const stepState = v.picklist([
-  "waiting",
-  "running",
-  "succeeded",
-  "failed",
-  "cancelled",
-  "skipped",
-]);
+const stepState = v.picklist(["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]);
 
 const taskCounts = v.object({
   total: count,
