@@ -107,7 +107,13 @@ export interface SubmitAnswer {
 /** What a display needs: a run handle's events, and where it stands, at most every WATCH_INTERVAL_MS. */
 export type WatchEvent =
   | { readonly t: "event"; readonly event: RunEvent }
-  | { readonly t: "progress"; readonly progress: RunProgress; readonly owner: string };
+  | {
+      readonly t: "progress";
+      readonly progress: RunProgress;
+      readonly owner: string;
+      /** Peer's name -> tasks of the run that it has done; a few seconds old. */
+      readonly peers?: Readonly<Record<string, number>>;
+    };
 
 export interface LogsRequest {
   readonly run: string;

@@ -1,0 +1,84 @@
+/** What this daemon answers on its control socket: each question handed to the subsystem that knows. Thin on purpose. */
+import { peerRowOf } from "./peer-row.ts";
+import { findPeer } from "./find-peer.ts";
+import type { Emit } from "../../src/client/control/control-protocol.ts";
+import type {
+  DaemonSide,
+  DaemonStatus,
+  InviteRequest,
+  LogLine,
+  LogsRequest,
+  SubmitAnswer,
+  SubmitRequest,
+  WatchEvent,
+} from "../../src/client/control/daemon-side.ts";
+import type { ReadSide } from "../../src/client/control/read-side.ts";
+import type { RunResult } from "../../src/engine/run-api.ts";
+import type { PeerId } from "../../src/model/peer.ts";
+import type { Store } from "../../src/store/ports.ts";
+import type { ContentExchange } from "../../src/wire/content-exchange.ts";
+import { MfError } from "../../src/model/errors.ts";
+import { peerName, type PeerDirectory } from "../../src/wire/peer-directory.ts";
+
+/** What daemon/catalog offers. */
+export interface CatalogPort extends ReadSide {
+  watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
+  cancel(run: string): Promise<void>;
+  logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
+  unanswered(): Promise<readonly string[]>;
+}
+
+export interface DaemonSideParts {
+  readonly catalog: CatalogPort;
+  readonly directory: PeerDirectory;
+  readonly exchange: Pick<ContentExchange, "bring">;
+  readonly store: Pick<Store, "putFile">;
+  /** Accepts a run (daemon/ownership). */
+  readonly submit: (request: SubmitRequest) => Promise<SubmitAnswer>;
+  readonly admission: {
+    invite(
+      request: InviteRequest,
+    ): Promise<{ readonly ticket: string; readonly expiresAt: number }>;
+    revoke(peer: PeerId): Promise<void>;
+  };
+  readonly status: () => Promise<DaemonStatus>;
+  readonly drain: DaemonSide["drain"];
+  readonly stop: DaemonSide["stop"];
+}
+
+export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
+  const { catalog, directory, exchange, store, admission } = parts;
+  return {
+    runs: (flow) => catalog.runs(flow),
+    run: (run) => catalog.run(run),
+    status: (run) => catalog.status(run),
+    versions: (prefix) => catalog.versions(prefix),
+    resolve: (pathspec) => catalog.resolve(pathspec),
+    packageId: (run) => catalog.packageId(run),
+    locate: (ids) => catalog.locate(ids),
+    watch: (run, onEvent, signal) => catalog.watch(run, onEvent, signal),
+    cancel: (run) => catalog.cancel(run),
+    logs: (request, onEvent, signal) => catalog.logs(request, onEvent, signal),
+    unanswered: () => catalog.unanswered(),
+    daemonStatus: () => parts.status(),
+    peers: async () =>
+      directory
+        .peers()
+        .map(peerRowOf)
+        .sort((a, b) => Number(b.self) - Number(a.self) || a.name.localeCompare(b.name)),
+    submit: (request) => parts.submit(request),
+    putFile: (path) => store.putFile(path),
+    async bring(ids, onEvent, signal) {
+      await exchange.bring(ids, { signal, onProgress: (progress) => void onEvent(progress) });
+      if (signal.aborted) throw new MfError("INTERRUPTED");
+    },
+    invite: (request) => admission.invite(request),
+    async revoke(text) {
+      const view = findPeer(directory.peers(), text);
+      await admission.revoke(view.id);
+      return { peer: view.id, name: peerName(view, view.id) };
+    },
+    drain: (onEvent, signal) => parts.drain(onEvent, signal),
+    stop: () => parts.stop(),
+  };
+}
