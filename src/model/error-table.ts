@@ -303,7 +303,6 @@ export const ERROR_TABLE = {
     "This daemon may not {what}: it has no issuer key (role admin).",
     "Do it on one that has: {peers}.",
   ),
-  PEER_NOT_FOUND: row(3, "There is no peer {peer}.", "`mf peers` lists peers."),
   // the daemon's own home
   FILE_EXPOSED: row(
     5,
@@ -320,7 +319,6 @@ export const ERROR_TABLE = {
     "A daemon already runs here ({home}): process {pid}.",
     "`mfd status` shows it, `mfd stop` ends it; for another one beside it: MF_HOME=DIR mfd start.",
   ),
-  DAEMON_MISSING: row(4, "No daemon runs in {home}.", "Start one: mfd start."),
   DAEMON_FAILED: row(
     1,
     "The daemon ended while it started ({how}).",

@@ -37,8 +37,8 @@ describe("strangers and bad tickets", () => {
   test("truncated, wrong and used tickets are refused with what is wrong", async () => {
     const ticket = await place.ticket();
     const c = fresh("c");
-    assert.deepEqual(await refused(c, ticket.slice(0, -5)), [2, "TICKET_INVALID"]);
-    assert.deepEqual(await refused(c, "nonsense"), [2, "TICKET_INVALID"]);
+    assert.deepEqual(await refused(c, ticket.slice(0, -5)), [5, "TICKET_INVALID"]);
+    assert.deepEqual(await refused(c, "nonsense"), [5, "TICKET_INVALID"]);
     await c.start(["--join", ticket]);
     assert.deepEqual(await refused(fresh("d"), ticket), [5, "TICKET_USED"]);
     await c.kill();
