@@ -38,6 +38,7 @@ export interface PlannedBatch<T> {
   readonly demand: Demand;
 }
 
+/** Read anew for each batch: in a mesh they change while peers come and go. */
 export interface SchedulerLimits {
   readonly totals: Capacity;
   /** Batches at once in shared hosts. */
@@ -130,6 +131,12 @@ export class BatchScheduler<T extends Schedulable> {
     this.#running--;
     if (!batch.isExclusive) this.#sharedRunning--;
     this.#used = plus(this.#used, batch.demand, -1);
+  }
+
+  /** Learnt time of one task, ms. */
+  taskMs(step: string): number | undefined {
+    const { estimate } = this.#lane(step);
+    return estimate.count === 0 ? undefined : estimate.meanMs;
   }
 
   learn(step: string, wallMs: number): void {
