@@ -3,7 +3,7 @@
  * becomes durable here before its owner hears of it.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { StepCode } from "../../src/code/flow-package.ts";
 import type { WarmableHostPool } from "../../src/engine/hosts/host-pool.ts";
 import { logDirectoryOf } from "../../src/engine/run/log-file.ts";
@@ -31,6 +31,8 @@ export interface ExecutionDeps {
   readonly shelf: CodeShelf;
   /** Name under which facts are made here. */
   readonly name: string;
+  /** With those above it. */
+  makeDirectory(path: string): Promise<void>;
 }
 
 /** Everything a batch needs is here, except what nobody has. */
@@ -175,7 +177,7 @@ export class BatchExecution {
   async #makeLogDirectory({ run }: Work): Promise<void> {
     const key = runText(run);
     if (this.#logDirectories.has(key)) return;
-    await mkdir(logDirectoryOf(this.#deps.store.home, run), { recursive: true });
+    await this.#deps.makeDirectory(logDirectoryOf(this.#deps.store.home, run));
     if (this.#logDirectories.size >= LOG_DIRECTORIES_MAX) this.#logDirectories.clear();
     this.#logDirectories.add(key);
   }

@@ -2,6 +2,7 @@
  * The HostPool of the whole mesh, as the engine of a daemon has it: batches run wherever there is room for them and most of their
  * inputs. Beside it this peer serves the batches of others.
  */
+import { mkdir } from "node:fs/promises";
 import type { PythonCode } from "../../src/code/flow-package.ts";
 import type { WarmableHostPool } from "../../src/engine/hosts/host-pool.ts";
 import type { HostPool, PlacedBatchOptions, SplitRequest, SplitResult } from "../../src/engine/ports.ts";
@@ -38,6 +39,8 @@ export interface MeshHostsDeps {
   readonly capacity: Capacity;
   /** Ballot under which this peer owns the run; workers obey no lower one. */
   ballotOf(run: RunRef): number;
+  /** @default mkdir of node:fs; a simulator has none */
+  readonly makeDirectory?: (path: string) => Promise<void>;
 }
 
 export interface MeshHosts extends HostPool {
@@ -82,6 +85,7 @@ class PlacedHosts implements MeshHosts {
     this.#worker = new WorkerService({
       ...deps,
       shelf,
+      makeDirectory: deps.makeDirectory ?? makeDirectory,
       totals: { slots, capacity },
       machineNow: () => book.machineNow(),
       viewOf: (peer) => directory.get(peer),
@@ -185,4 +189,8 @@ class PlacedHosts implements MeshHosts {
     this.#worker.ownerGone(peer);
     this.#owner.accept({ t: "peer-lost", peer, reason });
   }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
 }

@@ -84,6 +84,10 @@ export class OwnerService {
   readonly #deps: OwnerServiceDeps;
   readonly #machine: PlacementMachine;
   readonly #tickets = new Map<number, OpenTicket>();
+  readonly #listening = new Map<
+    AbortSignal,
+    { readonly tickets: Set<number>; readonly cancel: () => void }
+  >();
   #ticketCount = 0;
   #cancelTimer: () => void;
   #isClosed = false;
@@ -106,9 +110,7 @@ export class OwnerService {
     const work = { batch, origin, isExclusive, ...expected };
     this.#deps.shelf.offer(batch.code);
     return new Promise((resolve, reject) => {
-      const cancel = (): void => this.accept({ t: "cancel-asked", ticket: id });
-      signal?.addEventListener("abort", cancel, { once: true });
-      const unlisten = (): void => signal?.removeEventListener("abort", cancel);
+      const unlisten = this.#listen(signal, id);
       const far = this.#farInputs(batch);
       this.#tickets.set(id, { work, options, far, resolve, reject, unlisten });
       this.accept({
@@ -128,7 +130,7 @@ export class OwnerService {
           missingBytes: this.#missingBytes(batch, far),
         },
       });
-      if (signal?.aborted === true) cancel();
+      if (signal?.aborted === true) this.accept({ t: "cancel-asked", ticket: id });
     });
   }
 
@@ -188,6 +190,29 @@ export class OwnerService {
     this.#cancelTimer();
     for (const { unlisten } of this.#tickets.values()) unlisten();
     this.#tickets.clear();
+  }
+
+  /** One listener a signal: a run has hundreds of batches under way. */
+  #listen(signal: AbortSignal | undefined, id: number): () => void {
+    if (signal === undefined) return () => undefined;
+    let listening = this.#listening.get(signal);
+    if (listening === undefined) {
+      const tickets = new Set<number>();
+      const cancel = (): void => {
+        for (const ticket of [...tickets]) this.accept({ t: "cancel-asked", ticket });
+      };
+      listening = { tickets, cancel };
+      this.#listening.set(signal, listening);
+      signal.addEventListener("abort", cancel, { once: true });
+    }
+    const { tickets, cancel } = listening;
+    tickets.add(id);
+    return () => {
+      tickets.delete(id);
+      if (tickets.size > 0) return;
+      signal.removeEventListener("abort", cancel);
+      this.#listening.delete(signal);
+    };
   }
 
   #tick(): void {
