@@ -24,7 +24,7 @@ import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
-import { unmetDemand, type Capacity } from "./scheduler/admission.ts";
+import { unmetDemand, type Capacity, type MeshLimits } from "./scheduler/admission.ts";
 import type { SchedulerLimits } from "./scheduler/batch-scheduler.ts";
 
 export interface EngineDeps {
@@ -37,6 +37,8 @@ export interface EngineDeps {
   readonly peer: string;
   /** What this machine has. @default what `machineCapacity` finds */
   readonly capacity?: Capacity;
+  /** Where other machines run work too: what they have together, instead of this machine's. */
+  readonly limits?: MeshLimits;
   /** Lets the event loop turn between slices of work. @default setImmediate */
   readonly turn?: () => Promise<void>;
 }
@@ -70,7 +72,7 @@ async function startRun(
   const { store, hosts, clock, logger, peer } = deps;
   const run: RunRef = { flow: flowPackage.graph.name, id: newRunId(deps.random) };
   const { capacity, limits } = runLimits(deps, request);
-  refuseUnmet(flowPackage, limits.totals);
+  refuseUnmet(deps, flowPackage, { totals: limits.totals, labels: request.labels ?? [] });
   const contents = new ContentCache(store);
   const given = await givenValues(store, flowPackage, request);
   for (const source of [...given.params.values(), ...given.constants.values()])
@@ -100,6 +102,8 @@ async function startRun(
       },
     },
   );
+  const unsubscribe = deps.limits?.subscribe(() => service.wake());
+  if (unsubscribe !== undefined) service.finished.then(unsubscribe, unsubscribe);
   await service.begin(entry);
   return service;
 }
@@ -109,6 +113,8 @@ function runLimits(
   request: RunRequest,
 ): { capacity: Capacity; limits: SchedulerLimits } {
   const capacity = deps.capacity ?? machineCapacity();
+  const mesh = deps.limits;
+  if (mesh !== undefined) return { capacity, limits: meshLimits(mesh, request.maxWorkers) };
   const workersMax = Math.max(1, request.maxWorkers ?? Math.floor(capacity.cores));
   return {
     capacity,
@@ -121,11 +127,33 @@ function runLimits(
   };
 }
 
-/** A step that can never start here is told before anything runs. @throws MfError RESOURCES_UNMET */
-function refuseUnmet({ graph }: FlowPackage, totals: Capacity): void {
+/** Getters, because the scheduler reads them anew for each batch. */
+function meshLimits(mesh: MeshLimits, workersMax = Infinity): SchedulerLimits {
+  return {
+    get totals() {
+      return mesh.totals();
+    },
+    get slots() {
+      return mesh.slots();
+    },
+    workersMax: Math.max(1, workersMax),
+  };
+}
+
+/** A step that can never start is told before anything runs. @throws MfError RESOURCES_UNMET */
+function refuseUnmet(
+  { limits: mesh }: EngineDeps,
+  { graph }: FlowPackage,
+  { totals, labels }: { totals: Capacity; labels: readonly string[] },
+): void {
   for (const { name, options } of graph.steps) {
-    const unmet = unmetDemand(options.resources, totals);
-    if (unmet !== undefined) throw new MfError("RESOURCES_UNMET", { step: name, ...unmet });
+    const unmet =
+      mesh === undefined
+        ? unmetDemand(options.resources, totals)
+        : mesh.unmet(options.resources, labels);
+    const where =
+      mesh === undefined ? "this machine has" : "no peer of the mesh has that, the most is";
+    if (unmet !== undefined) throw new MfError("RESOURCES_UNMET", { step: name, where, ...unmet });
   }
 }
 

@@ -121,7 +121,7 @@ export const ERROR_TABLE = {
   ),
   RESOURCES_UNMET: row(
     4,
-    'Step "{step}" needs {need}; this machine has {has}.',
+    'Step "{step}" needs {need}; {where} {has}.',
     "Declare less ({option}), or run on a machine that has it.",
   ),
   // attempts
@@ -251,6 +251,15 @@ export const ERROR_TABLE = {
     6,
     "Cannot listen on {address}: {reason}.",
     "Pass --listen HOST:PORT with an address of this machine and a port that is free.",
+  PEER_LOST: row(
+    4,
+    "Peer {peer} was lost while it ran the attempt: {reason}.",
+    "It runs again elsewhere; `mf peers` shows who is there.",
+  ),
+  PEER_FENCED: row(
+    6,
+    "Run {run} has a newer owner (ballot {ballot}).",
+    "Ask the new owner: `mf status {run}`.",
   ),
   MESSAGE_MALFORMED: row(
     6,

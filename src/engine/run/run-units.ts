@@ -41,6 +41,8 @@ export class TaskUnit implements UnitBase {
   attempt = 0;
   failures = 0;
   losses = 0;
+  /** Attempts lost with the peer that ran them: no fault of the task's. */
+  peerLosses = 0;
   /** After a loss: a process of its own. */
   isAlone = false;
   /** The step has failed for good: its catch handler is called with this. */

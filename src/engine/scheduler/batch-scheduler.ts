@@ -44,6 +44,7 @@ export interface PlannedBatch<T> {
   readonly demand: Demand;
 }
 
+/** Read anew for each batch: in a mesh they change while peers come and go. */
 export interface SchedulerLimits {
   readonly totals: Capacity;
   /** Batches at once in shared hosts. */
@@ -173,6 +174,12 @@ export class BatchScheduler<T extends Schedulable> {
     this.#sharedRunning--;
     const next = this.#ahead.shift();
     if (next !== undefined) this.#begin(this.#lane(next.step), next);
+  }
+
+  /** Learnt time of one task, ms. */
+  taskMs(step: string): number | undefined {
+    const { estimate } = this.#lane(step);
+    return estimate.count === 0 ? undefined : estimate.meanMs;
   }
 
   learn(step: string, wallMs: number): void {
