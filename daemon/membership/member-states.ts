@@ -199,7 +199,9 @@ export class MemberStates {
   }
 
   #mayLeave(record: PeerRecord, claim: Claim): boolean {
-    return claim.boot === record.about?.boot && provesLeave(claim.proof, record.about.leaveCommitment);
+    return (
+      claim.boot === record.about?.boot && provesLeave(claim.proof, record.about.leaveCommitment)
+    );
   }
 
   #restarted(record: PeerRecord): void {
@@ -209,10 +211,16 @@ export class MemberStates {
   }
 
   #confirmed(record: PeerRecord, accuser: PeerKey): void {
-    if (record.suspicion !== undefined && confirm(record.suspicion, accuser)) this.#news.add(record);
+    if (record.suspicion !== undefined && confirm(record.suspicion, accuser))
+      this.#news.add(record);
   }
 
-  #become(record: PeerRecord, state: PeerState, now: number, accusers: readonly PeerKey[] = []): void {
+  #become(
+    record: PeerRecord,
+    state: PeerState,
+    now: number,
+    accusers: readonly PeerKey[] = [],
+  ): void {
     const was = record.state;
     record.state = state;
     record.restartUntil = state === "suspect" ? record.restartUntil : undefined;

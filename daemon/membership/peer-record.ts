@@ -110,7 +110,11 @@ export function itemOf(record: PeerRecord, parts: ItemParts): TalkItem {
     k: record.key,
     b: record.boot,
     ...(parts.state && {
-      s: [record.counter, rankOf(record.state), [...(record.suspicion?.accusers ?? [])].slice(0, 4)],
+      s: [
+        record.counter,
+        rankOf(record.state),
+        [...(record.suspicion?.accusers ?? [])].slice(0, 4),
+      ],
       ...(record.leaveProof !== undefined && { p: record.leaveProof }),
     }),
     ...(parts.about && record.about !== undefined && { a: record.about }),

@@ -21,6 +21,7 @@ import { InboundWatch } from "./inbound-watch.ts";
 import { JoinService } from "./join-service.ts";
 import { CONTROL_PROTOCOL, createHost, JOIN_PROTOCOL, type Host } from "./libp2p-host.ts";
 import { LinkService } from "./link-service.ts";
+import type { Traffic } from "./link-stream.ts";
 import { STREAMS_MAX } from "./net-limits.ts";
 import { listenAddress } from "./peer-address.ts";
 
@@ -39,6 +40,7 @@ export interface Libp2pTransportOptions {
 export interface Libp2pTransport extends Transport {
   /** What is bound, without /p2p/. */
   listenAddresses(): readonly string[];
+  traffic(): Readonly<Traffic>;
 }
 
 export function createLibp2pTransport(options: Libp2pTransportOptions): Libp2pTransport {
@@ -141,6 +143,10 @@ class LinkedTransport implements Libp2pTransport {
 
   keep(peer: PeerId, addresses: readonly string[]): void {
     if (peer !== this.self) this.#links.keep(peer, addresses);
+  }
+
+  traffic(): Readonly<Traffic> {
+    return { ...this.#links.traffic };
   }
 
   forget(peer: PeerId): void {

@@ -17,7 +17,7 @@ import type { Exchange, Session } from "./exchange.ts";
 import { CONTROL_PROTOCOL, MEMBER_ENCRYPTION } from "./libp2p-host.ts";
 import { Link, type LinkOwner } from "./link.ts";
 import { NO_GREETING, type LinkEnd } from "./link-machine.ts";
-import { endConnection, linkStream } from "./link-stream.ts";
+import { counted, endConnection, linkStream, type Traffic } from "./link-stream.ts";
 import { DUPLICATE, LinkTable } from "./link-table.ts";
 import { ADDRESSES_KEPT_MAX, LINK_TICK_MS, UPGRADE_MS } from "./net-limits.ts";
 import { dialAddresses, mergeAddresses, observedAddress } from "./peer-address.ts";
@@ -36,6 +36,7 @@ export interface LinkServiceDeps {
 }
 
 export class LinkService {
+  readonly traffic: Traffic = { bytesSent: 0, bytesReceived: 0 };
   readonly #deps: LinkServiceDeps;
   readonly #table: LinkTable;
   readonly #dials: DialService;
@@ -142,7 +143,7 @@ export class LinkService {
   #addLink(stream: Stream, connection: Connection, isDialler: boolean): Link {
     const link = new Link({
       peer: connection.remotePeer.toString() as PeerId,
-      stream: linkStream(stream, connection),
+      stream: counted(linkStream(stream, connection), this.traffic),
       isDialler,
       clock: this.#deps.clock,
       owner: this.#owner,

@@ -24,6 +24,32 @@ export function linkStream(stream: Stream, connection: Connection): LinkStream {
   };
 }
 
+/** Bytes of messages to and from all peers since the start, as they are before encryption. */
+export interface Traffic {
+  bytesSent: number;
+  bytesReceived: number;
+}
+
+export function counted(stream: LinkStream, traffic: Traffic): LinkStream {
+  return {
+    send(data) {
+      traffic.bytesSent += data.length;
+      return stream.send(data);
+    },
+    attach: (events) =>
+      stream.attach({
+        ...events,
+        data(chunk) {
+          traffic.bytesReceived += chunk.length;
+          events.data(chunk);
+        },
+        drained: () => events.drained(),
+        ended: () => events.ended(),
+      }),
+    end: (reason, isAbrupt) => stream.end(reason, isAbrupt),
+  };
+}
+
 export async function endConnection(
   connection: Connection,
   reason: string,

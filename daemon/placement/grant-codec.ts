@@ -201,7 +201,11 @@ function plainRecord({ code, details, stack }: ErrorRecord): ErrorRecord {
 }
 
 /** @param size attempts of the lease @throws MfError MESSAGE_MALFORMED */
-export function decodeOutcomes(parts: readonly Uint8Array[], size: number, by: string): AttemptOutcome[] {
+export function decodeOutcomes(
+  parts: readonly Uint8Array[],
+  size: number,
+  by: string,
+): AttemptOutcome[] {
   const seen = new Set<number>();
   return parts.map((part) => {
     const outcome = OUTCOME.decode(part);
@@ -210,7 +214,8 @@ export function decodeOutcomes(parts: readonly Uint8Array[], size: number, by: s
     seen.add(outcome.position);
     if (outcome.result === "succeeded" && outcome.outputs === undefined)
       throw malformed("a success without outputs");
-    if (outcome.error?.code === "PEER_LOST") throw malformed("a worker cannot know that it is lost");
+    if (outcome.error?.code === "PEER_LOST")
+      throw malformed("a worker cannot know that it is lost");
     for (const outputs of [outcome.outputs, outcome.tables])
       for (const { ref, data } of Object.values(outputs ?? {}))
         if (data !== undefined) checkContent(ref.id, data);

@@ -5,7 +5,12 @@
 import { mkdir } from "node:fs/promises";
 import type { PythonCode } from "../../src/code/flow-package.ts";
 import type { WarmableHostPool } from "../../src/engine/hosts/host-pool.ts";
-import type { HostPool, PlacedBatchOptions, SplitRequest, SplitResult } from "../../src/engine/ports.ts";
+import type {
+  HostPool,
+  PlacedBatchOptions,
+  SplitRequest,
+  SplitResult,
+} from "../../src/engine/ports.ts";
 import type { Capacity, MeshLimits } from "../../src/engine/scheduler/admission.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";

@@ -105,7 +105,8 @@ export class Outbox {
 
   /** It can be reached again. */
   wake(owner: PeerId): void {
-    for (const [lease, entry] of this.#entries) if (entry.owner === owner) this.#sendSoon(lease, entry);
+    for (const [lease, entry] of this.#entries)
+      if (entry.owner === owner) this.#sendSoon(lease, entry);
   }
 
   close(): void {
@@ -136,7 +137,9 @@ export class Outbox {
           isUnfit,
           room: roomFor(owner),
         };
-        const answer = await transport.request(owner, HAND_IN, message, { timeoutMs: GRANT_MS_MAX });
+        const answer = await transport.request(owner, HAND_IN, message, {
+          timeoutMs: GRANT_MS_MAX,
+        });
         verdict = answer.verdict;
         // While it was on its way the run may have got another owner: that one gets all of it.
         if (entry.owner === owner && entry.next === next && verdict === "taken") entry.next++;

@@ -36,7 +36,12 @@ import type { CodeShelf } from "./code-shelf.ts";
 import { decodeOutcomes, encodeGrant, locationIn, type GrantedBatch } from "./grant-codec.ts";
 import { inputContentIds } from "./input-contents.ts";
 import type { PeerBook } from "./peer-book.ts";
-import type { AdoptedLease, GrantItem, PlacementEffect, PlacementEvent } from "./placement-events.ts";
+import type {
+  AdoptedLease,
+  GrantItem,
+  PlacementEffect,
+  PlacementEvent,
+} from "./placement-events.ts";
 import {
   ANSWER_MS_MAX,
   CONTENT_BYTES_GUESS,
@@ -333,9 +338,7 @@ export class OwnerService {
       );
       return [{ lease: item.lease, answer }];
     });
-    queueMicrotask(() =>
-      this.accept({ t: "granted", peer, answers, room: worker.roomFor(peer) }),
-    );
+    queueMicrotask(() => this.accept({ t: "granted", peer, answers, room: worker.roomFor(peer) }));
   }
 
   #ownWork({ lease, positions, ticket }: GrantItem, { work, options }: OpenTicket): Work {

@@ -120,20 +120,14 @@ export class PlacementMachine {
     }
   }
 
-  #offered(
-    { peer, need, offer }: Extract<PlacementEvent, { t: "offered" }>,
-    now: number,
-  ): void {
+  #offered({ peer, need, offer }: Extract<PlacementEvent, { t: "offered" }>, now: number): void {
     const account = this.#account(peer);
     account.isProbing = false;
     account.report(offer.room, now);
     if (offer.isAccepting && !account.canStart(need, now)) account.reserve(now);
   }
 
-  #granted(
-    { peer, answers, room }: Extract<PlacementEvent, { t: "granted" }>,
-    now: number,
-  ): void {
+  #granted({ peer, answers, room }: Extract<PlacementEvent, { t: "granted" }>, now: number): void {
     const account = this.#account(peer);
     for (const { lease: id, answer } of answers) {
       account.granting.delete(id);
@@ -170,7 +164,11 @@ export class PlacementMachine {
     }
   }
 
-  #ungranted({ lease: id, positions, isTooLarge }: Extract<PlacementEvent, { t: "ungranted" }>): void {
+  #ungranted({
+    lease: id,
+    positions,
+    isTooLarge,
+  }: Extract<PlacementEvent, { t: "ungranted" }>): void {
     const lease = this.#tickets.lease(id);
     if (lease === undefined) return;
     const ticket = this.#tickets.ticketOf(lease);

@@ -133,9 +133,7 @@ export class TicketBook {
   /** Everything that is open goes to the peer. */
   assign(ticket: Ticket, id: string, peer: PeerId, now: number): readonly number[] {
     const { request, open } = ticket;
-    const keys = open.map((position) =>
-      taskKey(request.run, defined(request.memoKeys[position])),
-    );
+    const keys = open.map((position) => taskKey(request.run, defined(request.memoKeys[position])));
     const times = { grantedAtMs: now, renewedAtMs: now };
     this.#leases.set(id, { id, peer, run: request.run, keys, isAdopted: false, ...times });
     for (const position of open) ticket.at[position] = id;

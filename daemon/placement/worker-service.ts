@@ -92,7 +92,11 @@ export class WorkerService {
     return this.#machine.roomFor(owner, this.#now());
   }
 
-  offer(owner: PeerId, need: WorkerNeed, isReserving: boolean): { isAccepting: boolean; room: Room } {
+  offer(
+    owner: PeerId,
+    need: WorkerNeed,
+    isReserving: boolean,
+  ): { isAccepting: boolean; room: Room } {
     this.#machine.observe(this.#deps.machineNow());
     const room = this.#machine.offer(owner, need, isReserving, this.#now());
     return { isAccepting: this.#machine.isAccepting(this.#now()), room };

@@ -251,6 +251,7 @@ export const ERROR_TABLE = {
     6,
     "Cannot listen on {address}: {reason}.",
     "Pass --listen HOST:PORT with an address of this machine and a port that is free.",
+  ),
   PEER_LOST: row(
     4,
     "Peer {peer} was lost while it ran the attempt: {reason}.",

@@ -109,6 +109,8 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
       roles: ["submit"],
       startedAt: 1,
       isDraining: false,
+      loopDelayMs: 1,
+      network: { bytesSent: 0, bytesReceived: 0 },
     }),
     peers: async () => [peerRow("ada", { self: true }), peerRow("bob")],
     unanswered: async () => [],

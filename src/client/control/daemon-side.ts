@@ -63,6 +63,10 @@ export interface DaemonStatus {
   readonly roles: readonly PeerRole[];
   readonly startedAt: number;
   readonly isDraining: boolean;
+  /** p99 of the control loop's delay over the last seconds, ms. */
+  readonly loopDelayMs: number;
+  /** Of the messages to and from peers; large contents go beside them. */
+  readonly network: { readonly bytesSent: number; readonly bytesReceived: number };
 }
 
 /** A row of `mf peers --json`, with what `--wide` adds. */
