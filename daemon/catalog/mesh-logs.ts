@@ -48,10 +48,11 @@ interface Source {
 /** @throws MfError INTERRUPTED where the signal aborts */
 export async function streamLogs(deps: MeshLogsDeps, request: MeshLogsRequest): Promise<void> {
   const reader = new MeshLogReader(deps, request);
-  for (;;) {
+  for (let rounds = 0; ; rounds++) {
     // The state first: what was printed before the run ended is then read below.
     const isLast = !request.follow || (await deps.hasEnded(request.run));
     await reader.round();
+    if (rounds === 0) await request.onEvent([]);
     if (isLast) return reader.finish();
     await delay(deps.clock, LOG_POLL_MS, request.signal);
     if (request.signal.aborted) throw new MfError("INTERRUPTED");

@@ -138,8 +138,6 @@ export const PLANNED: readonly string[] = [
   "daemon/bulk",
   "daemon/placement",
   "daemon/ownership",
-  "daemon/catalog",
-  "daemon/control",
 ];
 
 /** Files that stand above the layers: entry points and composition roots. Only test/ may import them. */
