@@ -4,7 +4,7 @@ import { hasEnded, runResultOf, workOfPeers } from "../../src/client/run-result.
 import { loggedSteps, readLogPage } from "../../src/client/run-logs.ts";
 import { runStatus, withProgress, type RunStatus } from "../../src/client/runs.ts";
 import { listVersions } from "../../src/client/versions.ts";
-import type { Clock } from "../../src/env/clock.ts";
+import { delay, type Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import type { ArtifactRef } from "../../src/model/fact.ts";
 import { taskText, type Cid, type RunRef } from "../../src/model/ids.ts";
@@ -62,17 +62,18 @@ export class CatalogAnswers {
   serve(transport: Pick<Transport, "handle">): void {
     const add = <Q, A>(type: RequestType<Q, A>, answer: (query: Q) => Promise<A>): void => {
       this.#byName.set(type.name, answer);
-      transport.handle(type, (_from, query) =>
-        this.#gate.run(this.#deps.selfName, () => answer(query)),
-      );
+      transport.handle(type, (_from, query) => answer(query));
     };
-    add(askRuns, (query) => this.runs(query));
-    add(askRun, (query) => this.run(query));
-    add(askVersions, (query) => this.versions(query));
-    add(askStatus, (query) => this.status(query));
-    add(askResolve, (query) => this.resolve(query));
-    add(askContents, (query) => this.contents(query));
-    add(askLogs, (query) => this.logs(query));
+    const addGated = <Q, A>(type: RequestType<Q, A>, answer: (query: Q) => Promise<A>): void =>
+      add(type, (query) => this.#gate.run(this.#deps.selfName, () => answer(query)));
+    addGated(askRuns, (query) => this.runs(query));
+    addGated(askRun, (query) => this.run(query));
+    addGated(askVersions, (query) => this.versions(query));
+    addGated(askStatus, (query) => this.status(query));
+    addGated(askResolve, (query) => this.resolve(query));
+    addGated(askContents, (query) => this.contents(query));
+    addGated(askLogs, (query) => this.logs(query));
+    // These two are cheap, and the first one waits.
     add(askProgress, (query) => this.progress(query));
     add(askCancel, (query) => this.cancel(query));
   }
@@ -195,6 +196,7 @@ export class CatalogAnswers {
     run,
     feed: known,
     after,
+    waitMs = 0,
   }: Query<typeof askProgress>): Promise<Answer<typeof askProgress>> {
     const { store, live } = this.#deps;
     const feed = this.#feeds.get(run);
@@ -204,7 +206,9 @@ export class CatalogAnswers {
         return { isOwner: false, events: [], ...this.#ownerHint(run) };
       return { isOwner: false, events: [], result: trimResult(await runResultOf(store, summary)) };
     }
-    const now = this.#deps.clock.monotonic();
+    const { clock } = this.#deps;
+    if (waitMs > 0 && known === feed.id) await delay(clock, waitMs, feed.ended.signal);
+    const now = clock.monotonic();
     if (isWorkOld(feed, now)) feed.work = { at: now, peers: await workOfPeers(store, run) };
     const seen = known === feed.id ? after : 0;
     const events = feed.events.filter(({ seq }) => seq > seen).slice(0, EVENTS_PAGE_MAX);

@@ -20,8 +20,10 @@ export const HOLDERS_MAX = 8_192;
 export const SERVED_MAX = 8;
 export const SERVED_WAITING_MAX = 256;
 
-/** A display redraws ten times a second, a person reads four. */
-export const POLL_MS = 250;
+/** A display redraws ten times a second, a person reads four: the owner answers that often, and at once when the run ends. */
+export const POLL_MS = 225;
+/** Between an answer and the next question: an owner that never waits is not asked in a tight circle. */
+export const POLL_PAUSE_MS = 25;
 
 /** Nobody says that he owns the run: the next owner takes over within seconds. */
 export const LOCATE_PAUSE_MS = 500;
@@ -43,8 +45,9 @@ export const STACK_CHARS_MAX = 8_192;
 export const DETAILS_CHARS_MAX = 8_192;
 export const NOTE_CHARS_MAX = 512;
 
-/** Followed logs: what is printed is seen within half a second. */
+/** Followed logs: what is printed is seen within half a second; with more peers than this less often, for all are asked. */
 export const LOG_POLL_MS = 250;
+export const LOG_POLL_PEERS = 10;
 /** Pages of all files that are merged at once share this; each gets at least the smallest. */
 export const LOG_BUFFER_BYTES = 32 * 1024 * 1024;
 export const LOG_PAGE_BYTES_MIN = 4 * 1024;

@@ -15,6 +15,7 @@ import {
   LOG_LINES_BATCH,
   LOG_PAGE_BYTES_MIN,
   LOG_POLL_MS,
+  LOG_POLL_PEERS,
   LOG_SOURCES_MAX,
 } from "./catalog-limits.ts";
 import type { PeerAsker } from "./peer-asker.ts";
@@ -48,12 +49,14 @@ interface Source {
 /** @throws MfError INTERRUPTED where the signal aborts */
 export async function streamLogs(deps: MeshLogsDeps, request: MeshLogsRequest): Promise<void> {
   const reader = new MeshLogReader(deps, request);
-  for (;;) {
+  for (let rounds = 0; ; rounds++) {
     // The state first: what was printed before the run ended is then read below.
     const isLast = !request.follow || (await deps.hasEnded(request.run));
     await reader.round();
+    if (rounds === 0) await request.onEvent([]);
     if (isLast) return reader.finish();
-    await delay(deps.clock, LOG_POLL_MS, request.signal);
+    const share = Math.ceil(reader.peerCount / LOG_POLL_PEERS);
+    await delay(deps.clock, LOG_POLL_MS * Math.max(1, share), request.signal);
     if (request.signal.aborted) throw new MfError("INTERRUPTED");
   }
 }
@@ -67,6 +70,9 @@ class MeshLogReader {
     this.#deps = deps;
     this.#request = request;
   }
+
+  /** Peers that answered the last question. */
+  peerCount = 0;
 
   /** Everything that is there now. */
   async round(): Promise<void> {
@@ -94,6 +100,7 @@ class MeshLogReader {
     const answers = await asker.everybody((peer) =>
       asker.one(peer, askLogs, { run, bytesMax: LOG_PAGE_BYTES_MIN }),
     );
+    this.peerCount = answers.length;
     for (const { peer, answer } of answers) {
       for (const name of answer.steps) {
         const key = `${peer}/${name}`;

@@ -26,6 +26,8 @@ export interface RunFeed {
   readonly id: string;
   readonly events: NumberedEvent[];
   result: RunResult | undefined;
+  /** Aborts when the run has ended: nobody needs to wait any more. */
+  readonly ended: AbortController;
   askedAt: number;
   /** Peer -> tasks, and when that was counted. */
   work: { readonly at: number; readonly peers: Readonly<Record<string, number>> } | undefined;
@@ -67,6 +69,7 @@ export class RunFeeds {
       id: `${this.#clock.now()}.${this.#count++}`,
       events: [],
       result: undefined,
+      ended: new AbortController(),
       askedAt: now,
       work: undefined,
       stop: () => undefined,
@@ -75,7 +78,9 @@ export class RunFeeds {
     const stop = this.#live.subscribe(run, (event) => {
       feed.events.push({ seq: ++seq, event: trimEvent(event) });
       if (feed.events.length > FEED_EVENTS_MAX) feed.events.shift();
-      if (event.t === "run-finished") feed.result = trimResult(event.result);
+      if (event.t !== "run-finished") return;
+      feed.result = trimResult(event.result);
+      feed.ended.abort();
     });
     if (stop === undefined) return undefined;
     feed.stop = stop;

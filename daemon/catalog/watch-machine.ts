@@ -3,7 +3,7 @@
  * Pure: events in, effects out.
  */
 import type { RunEvent, RunProgress, RunResult } from "../../src/engine/run-api.ts";
-import { LOCATE_PAUSE_MS, OWNER_HOPS_MAX, POLL_MS } from "./catalog-limits.ts";
+import { LOCATE_PAUSE_MS, OWNER_HOPS_MAX, POLL_MS, POLL_PAUSE_MS } from "./catalog-limits.ts";
 import type { OwnerRef } from "./live-runs.ts";
 
 export interface OwnerAnswer {
@@ -106,7 +106,7 @@ function answered(state: WatchState, answer: OwnerAnswer | undefined): WatchStep
   const { feed: _before, ...rest } = state;
   const next = waiting(
     { ...rest, after, hops: 0, ...(feed === undefined ? {} : { feed }) },
-    POLL_MS,
+    POLL_PAUSE_MS,
   );
   return { state: next.state, effects: [...effects, ...next.effects] };
 }

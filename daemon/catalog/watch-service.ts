@@ -6,6 +6,7 @@ import { delay, type Clock } from "../../src/env/clock.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { RunRef } from "../../src/model/ids.ts";
 import { askProgress } from "../../src/wire/catalog-protocol.ts";
+import { ASK_MS_MAX, POLL_MS } from "./catalog-limits.ts";
 import type { OwnerRef } from "./live-runs.ts";
 import type { PeerAsker } from "./peer-asker.ts";
 import type { RunFinder } from "./run-finder.ts";
@@ -57,11 +58,13 @@ async function perform(
       return { t: "located", owner: await deps.finder.locate(run) };
     case "ask": {
       const { owner, feed, after } = effect;
-      const answer: OwnerAnswer | undefined = await deps.asker.one(owner.peer, askProgress, {
-        run,
-        after,
-        ...(feed === undefined ? {} : { feed }),
-      });
+      const query = { run, after, waitMs: POLL_MS, ...(feed === undefined ? {} : { feed }) };
+      const answer: OwnerAnswer | undefined = await deps.asker.one(
+        owner.peer,
+        askProgress,
+        query,
+        ASK_MS_MAX + POLL_MS,
+      );
       return { t: "answered", answer };
     }
     case "wait":

@@ -155,13 +155,22 @@ export const askLogs = question(
   }),
 );
 
+/** The longest that an owner keeps a question about progress waiting. */
+export const PROGRESS_WAIT_MS_MAX = 1_000;
+
 /**
- * Where a run stands with its owner, and its events behind `after`. `isOwner` false: ask `owner`, if it is known. A sequence
+ * Where a run stands with its owner, and its events behind `after`. With `waitMs` the answer comes after that time, or with the
+ * run's end. `isOwner` false: ask `owner`, if it is known. A sequence
  * belongs to one `feed`: with another owner, or after a restart, it starts over.
  */
 export const askProgress = question(
   "progress",
-  v.object({ run: runRef, feed: v.exactOptional(text), after: count }),
+  v.object({
+    run: runRef,
+    feed: v.exactOptional(text),
+    after: count,
+    waitMs: v.exactOptional(v.pipe(count, v.maxValue(PROGRESS_WAIT_MS_MAX))),
+  }),
   v.object({
     isOwner: v.boolean(),
     owner: v.exactOptional(v.object({ peer: peerId, name })),

@@ -21,6 +21,7 @@ export interface CatalogPeer {
   readonly store: FakeStore;
   readonly engine: EngineFixture;
   readonly catalog: Catalog;
+  readonly directory: PeerDirectory;
   /** Runs that this peer says another owns. */
   readonly owners: Map<string, OwnerRef>;
   /** Runs that it goes on with under the id that they had elsewhere. */
@@ -66,9 +67,10 @@ export async function catalogMesh(
     const transport = network.transport(idOf(name));
     const owners = new Map<string, OwnerRef>();
     const takenOver = new Map<string, RunHandle>();
+    const directory = directoryOf(name, names, states);
     const catalog = createCatalog({
       transport,
-      directory: directoryOf(name, names, states),
+      directory,
       exchange: { holders },
       store,
       clock: systemClock,
@@ -79,7 +81,7 @@ export async function catalogMesh(
     });
     await transport.start();
     for (const other of names) transport.keep(idOf(other), []);
-    peers.set(name, { name, id: idOf(name), store, engine, catalog, owners, takenOver });
+    peers.set(name, { name, id: idOf(name), store, engine, catalog, directory, owners, takenOver });
   }
   return {
     network,

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startControlServer } from "../../src/client/control/control-server.ts";
 import type { DaemonSide, PeerRow } from "../../src/client/control/daemon-side.ts";
+import { systemRandom } from "../../src/env/random.ts";
+import { lockStore } from "../../src/store/level/store-lock.ts";
 import { silentLogger } from "../../src/env/logger.ts";
 import type { RunProgress, RunResult } from "../../src/engine/run-api.ts";
 import type { Cid, RunId } from "../../src/model/ids.ts";
@@ -130,16 +132,28 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
 
 export interface FakeDaemonPlace {
   readonly home: string;
+  /** Ends as a process does, and another one serves the same home. */
+  restart(side: DaemonSide): Promise<FakeDaemonPlace>;
   close(): Promise<void>;
 }
 
 /** Serves it on the control socket of a temporary home. */
-export async function serveFakeDaemon(side: DaemonSide): Promise<FakeDaemonPlace> {
-  const home = mkdtempSync(join(tmpdir(), "mf-fake-daemon-"));
+export async function serveFakeDaemon(
+  side: DaemonSide,
+  home = mkdtempSync(join(tmpdir(), "mf-fake-daemon-")),
+): Promise<FakeDaemonPlace> {
   const server = await startControlServer(home, { daemonSide: side, logger: silentLogger });
+  // What a daemon holds, so that no command opens the store itself.
+  const lock = lockStore(home, systemRandom);
   return {
     home,
+    async restart(next) {
+      lock.release();
+      await server.close();
+      return serveFakeDaemon(next, home);
+    },
     async close() {
+      lock.release();
       await server.close();
       rmSync(home, { recursive: true, force: true });
     },

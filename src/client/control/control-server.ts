@@ -5,17 +5,10 @@
 import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname } from "node:path";
-import type { Logger } from "../../env/logger.ts";
 import { MfError } from "../../model/errors.ts";
 import { controlPath } from "./control-path.ts";
 import { CONNECTIONS_MAX } from "./control-protocol.ts";
-import { ControlSession } from "./control-session.ts";
-import type { DaemonSide } from "./daemon-side.ts";
-import type { ReadSide } from "./read-side.ts";
-
-export type ControlServerDeps = {
-  readonly logger: Logger;
-} & ({ readonly readSide: ReadSide } | { readonly daemonSide: DaemonSide });
+import { ControlSession, type ControlServerDeps } from "./control-session.ts";
 
 export interface ControlServer {
   readonly path: string;

@@ -1,5 +1,6 @@
 /** The answering end of one control connection: questions in, events and results out, with limits on what waits in either direction. */
 import type { Socket } from "node:net";
+import type { Logger } from "../../env/logger.ts";
 import { MfError, toErrorRecord } from "../../model/errors.ts";
 import {
   CONTROL_VERSION,
@@ -13,8 +14,13 @@ import {
   UNSENT_BYTES_MAX,
   type ControlRequest,
 } from "./control-protocol.ts";
-import type { ControlServerDeps } from "./control-server.ts";
 import { callDaemon, callReader, type Question } from "./control-methods.ts";
+import type { DaemonSide } from "./daemon-side.ts";
+import type { ReadSide } from "./read-side.ts";
+
+export type ControlServerDeps = {
+  readonly logger: Logger;
+} & ({ readonly readSide: ReadSide } | { readonly daemonSide: DaemonSide });
 
 export class ControlSession {
   readonly #socket: Socket;

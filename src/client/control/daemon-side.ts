@@ -26,7 +26,7 @@ export interface DaemonSide extends ReadSide {
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   /** Resolves once the owner has been told. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */
   cancel(run: string): Promise<void>;
-  /** Lines of every peer that ran part of it, oldest first; with `follow` until the run ends. */
+  /** Lines of every peer that ran part of it, oldest first; an empty list after what was there when asked; with `follow` until the run ends. */
   logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
   /** Brings content here from other peers, so that `locate` finds it. @throws MfError CONTENT_MISSING */
   bring(
