@@ -41,9 +41,9 @@ export const JOIN_MESSAGES_MAX = 4;
 /** Peers that are kept connected, and addresses of each that are remembered and dialled. */
 export const KEPT_MAX = 2_048;
 export const ADDRESSES_KEPT_MAX = 16;
-/** All addresses of a peer together, and each of them. */
-export const DIAL_MS = 10_000;
-export const ADDRESS_DIAL_MS = 3_000;
+/** All addresses of a peer together, and each of them: a handshake takes 20 ms, or seconds while ten daemons start on two cores. */
+export const DIAL_MS = 15_000;
+export const ADDRESS_DIAL_MS = 5_000;
 
 /** Peers of a full mesh and as many half-made connections again. */
 export const CONNECTIONS_MAX = 512;

@@ -68,14 +68,14 @@ async function measure() {
   const before = process.cpuUsage();
   const bulkStart = performance.now();
   const bytesTotal = 512;
-  let isDone = false;
+  const done = new AbortController();
   const beside = (async () => {
     const all = [];
-    while (!isDone) all.push(...(await times(1, 1, ask)));
+    while (!done.signal.aborted) all.push(...(await times(1, 1, ask)));
     return all;
   })();
   await times(bytesTotal, 4, (n) => peer.request(self, fetch, { n, pad }, options));
-  isDone = true;
+  done.abort();
   const seconds = (performance.now() - bulkStart) / 1_000;
   const cpu = process.cpuUsage(before);
   line("answers of 1 MiB, 4 in flight", `${(bytesTotal / seconds).toFixed(0)} MiB/s`);
