@@ -38,14 +38,19 @@ function kindOf(error: unknown): DialFailure {
   const code = codeOf(error);
   if (code === "ECONNREFUSED" || error.message.includes("ECONNREFUSED")) return "refused";
   if (code !== undefined && UNREACHABLE.has(code)) return "unreachable";
-  if (code === "ETIMEDOUT" || error.name === "TimeoutError" || error.name === "AbortError")
-    return "timeout";
+  if (code === "ETIMEDOUT" || isTimeout(error)) return "timeout";
   // Somebody else listens where the peer once did.
   if (/identity|peer ?id|dial self/iu.test(error.message)) return "other";
   // A Noise handshake that cannot be decrypted: the other side knows another secret, or none.
   if (error.name === "EncryptionFailedError" && /decrypt|handshake|poly1305/iu.test(error.message))
     return "denied";
   return "other";
+}
+
+/** libp2p puts the timeout of a handshake into the message of another error. */
+function isTimeout(error: Error): boolean {
+  if (error.name === "TimeoutError" || error.name === "AbortError") return true;
+  return error.message.includes("aborted due to timeout");
 }
 
 function codeOf(error: Error): string | undefined {

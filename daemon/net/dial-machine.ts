@@ -26,6 +26,8 @@ export interface DialStep {
   readonly effects: readonly DialEffect[];
 }
 
+/** Where two peers learn of each other at once, the one with the bigger id lets the other dial: half the handshakes. */
+export const DIAL_PATIENCE_MS = 150;
 /** First pause: a daemon that restarts is back within a second. */
 export const DIAL_PAUSE_MS = 250;
 /** Longest pause: a workstation that was switched on again is found within half a minute. */
@@ -33,10 +35,16 @@ export const DIAL_PAUSE_MS_MAX = 30_000;
 /** Half of each pause is chance, so that a mesh that lost its power does not dial in step. */
 const JITTER = 0.5;
 
-export const FIRST_DIAL: DialStep = {
+const FIRST_DIAL: DialStep = {
   state: { k: "dialling", failureCount: 0 },
   effects: [{ t: "dial" }],
 };
+
+export function firstDial(isPatient: boolean): DialStep {
+  if (!isPatient) return FIRST_DIAL;
+  const state: DialState = { k: "pausing", failureCount: 0 };
+  return { state, effects: [{ t: "pause", ms: DIAL_PATIENCE_MS }] };
+}
 
 export function stepDial(state: DialState, event: DialEvent): DialStep {
   switch (event.t) {

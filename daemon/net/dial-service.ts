@@ -8,7 +8,7 @@ import type { PeerId } from "../../src/model/peer.ts";
 import type { DialFailure } from "../../src/wire/transport.ts";
 import { dialFailure } from "./dial-failure.ts";
 import {
-  FIRST_DIAL,
+  firstDial,
   stepDial,
   type DialEvent,
   type DialState,
@@ -18,6 +18,7 @@ import { ADDRESSES_KEPT_MAX, DIAL_MS, KEPT_MAX } from "./net-limits.ts";
 import { dialAddresses, mergeAddresses, ownHosts, worthDialling } from "./peer-address.ts";
 
 export interface DialServiceDeps {
+  readonly self: PeerId;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -46,7 +47,7 @@ export class DialService {
 
   start(): void {
     this.#isRunning = true;
-    for (const peer of this.#kept.keys()) this.#apply(peer, FIRST_DIAL);
+    for (const peer of this.#kept.keys()) this.#apply(peer, this.#firstDial(peer));
   }
 
   async stop(): Promise<void> {
@@ -62,10 +63,11 @@ export class DialService {
       this.#deps.logger.warn("peer-not-kept", { peer, keptCount: this.#kept.size });
       return;
     }
-    const state: DialState = isConnected ? { k: "connected" } : FIRST_DIAL.state;
+    const begin = this.#firstDial(peer);
+    const state: DialState = isConnected ? { k: "connected" } : begin.state;
     const first = mergeAddresses(addresses, [], ADDRESSES_KEPT_MAX);
     this.#kept.set(peer, { state, addresses: first, cancelPause: undefined, dial: undefined });
-    if (this.#isRunning && !isConnected) this.#apply(peer, FIRST_DIAL);
+    if (this.#isRunning && !isConnected) this.#apply(peer, begin);
   }
 
   release(peer: PeerId): void {
@@ -90,6 +92,10 @@ export class DialService {
     if (kept?.state.k !== "dialling") return;
     this.#on(peer, { t: "failed", chance: this.#deps.random.next() });
     if (why !== undefined) this.#deps.failed(peer, why);
+  }
+
+  #firstDial(peer: PeerId): DialStep {
+    return firstDial(this.#deps.self > peer);
   }
 
   #addAddresses(peer: PeerId, kept: Kept, addresses: readonly string[]): void {

@@ -16,15 +16,42 @@ const LENGTH_BYTES = 4;
 
 export function encodeFrame(frame: WireFrame): Uint8Array {
   const { name, body } = frame;
-  if (name.length > NAME_BYTES_MAX) throw new TypeError(`name too long: ${name}`);
   const data = Buffer.allocUnsafe(HEADER_BYTES + name.length + body.length);
-  data.writeUInt32BE(data.length - LENGTH_BYTES, 0);
-  data.writeUInt8(WIRE_KINDS.indexOf(frame.k), 4);
-  data.writeUInt32BE(frame.id, 5);
-  data.writeUInt8(name.length, 9);
-  data.write(name, HEADER_BYTES, "latin1");
+  writeHead(data, frame, body.length);
   data.set(body, HEADER_BYTES + name.length);
   return data;
+}
+
+/** The same frame as pieces, each a frame of its own of at most `pieceBytes` of body; the body is copied once. */
+export function encodePieces(frame: WireFrame, pieceBytes: number): Uint8Array[] {
+  const head = Buffer.allocUnsafe(HEADER_BYTES + frame.name.length);
+  writeHead(head, frame, frame.body.length);
+  const bytes = head.length + frame.body.length;
+  const pieces: Uint8Array[] = [];
+  const all = Buffer.allocUnsafe(bytes + Math.ceil(bytes / pieceBytes) * HEADER_BYTES);
+  for (let from = 0, at = 0; from < bytes; from += pieceBytes) {
+    const piece = all.subarray(at, (at += HEADER_BYTES + Math.min(pieceBytes, bytes - from)));
+    writeHead(piece, PIECE, piece.length - HEADER_BYTES);
+    const headPart = head.subarray(from, from + pieceBytes);
+    piece.set(headPart, HEADER_BYTES);
+    const bodyFrom = Math.max(from - head.length, 0);
+    const bodyTo = from + pieceBytes - head.length;
+    piece.set(frame.body.subarray(bodyFrom, Math.max(bodyTo, 0)), HEADER_BYTES + headPart.length);
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+const PIECE = { k: "piece", id: 0, name: "" } as const;
+
+function writeHead(data: Buffer, header: WireHeader, bodyBytes: number): void {
+  const { k, id, name } = header;
+  if (name.length > NAME_BYTES_MAX) throw new TypeError(`name too long: ${name}`);
+  data.writeUInt32BE(HEADER_BYTES - LENGTH_BYTES + name.length + bodyBytes, 0);
+  data.writeUInt8(WIRE_KINDS.indexOf(k), 4);
+  data.writeUInt32BE(id, 5);
+  data.writeUInt8(name.length, 9);
+  data.write(name, HEADER_BYTES, "latin1");
 }
 
 export interface FrameReaderPort {

@@ -55,6 +55,7 @@ export class LinkService {
     this.#table = new LinkTable(deps.self);
     this.#refusals = new RefusalLog(deps.clock, deps.logger);
     this.#dials = new DialService({
+      self: deps.self,
       clock: deps.clock,
       random: deps.random,
       logger: deps.logger,

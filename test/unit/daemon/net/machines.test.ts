@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   DIAL_PAUSE_MS_MAX,
-  FIRST_DIAL,
+  DIAL_PATIENCE_MS,
+  firstDial,
   stepDial,
   type DialState,
 } from "../../../../daemon/net/dial-machine.ts";
@@ -63,7 +64,7 @@ test("silence is asked about, then taken for the end; so is a peer that reads no
 });
 
 test("dials pause longer and longer, never longer than the most, and never stop", () => {
-  let state: DialState = FIRST_DIAL.state;
+  let { state } = firstDial(false);
   const pauses: number[] = [];
   for (let i = 0; i < 50; i++) {
     const failed = stepDial(state, { t: "failed", chance: 0 });
@@ -81,10 +82,18 @@ test("dials pause longer and longer, never longer than the most, and never stop"
   ]);
 });
 
+test("of two that learn of each other at once, one dials and one waits a moment first", () => {
+  assert.deepEqual(firstDial(false).effects, [{ t: "dial" }]);
+  const patient = firstDial(true);
+  assert.deepEqual(patient.effects, [{ t: "pause", ms: DIAL_PATIENCE_MS }]);
+  assert.deepEqual(stepDial(patient.state, { t: "pause-over" }).effects, [{ t: "dial" }]);
+  assert.deepEqual(stepDial(patient.state, { t: "connected" }).effects, [{ t: "cancel-pause" }]);
+});
+
 test("a broken connection is dialled again at once", () => {
   const connected = stepDial({ k: "pausing", failureCount: 9 }, { t: "connected" });
   assert.deepEqual(connected.effects, [{ t: "cancel-pause" }]);
-  assert.deepEqual(stepDial(connected.state, { t: "disconnected" }), FIRST_DIAL);
+  assert.deepEqual(stepDial(connected.state, { t: "disconnected" }), firstDial(false));
 });
 
 test("a new address ends the pause; one that comes during a dial does not start another", () => {
