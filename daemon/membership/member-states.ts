@@ -118,9 +118,7 @@ export class MemberStates {
   /** Its record says a new thing. */
   changed(record: PeerRecord): void {
     record.view = undefined;
-    if (!record.isMember) return;
-    const peer = this.#table.view(record);
-    this.#emit({ t: "tell", event: { t: "changed", peer, was: record.state } });
+    if (record.isMember) this.#tell(record, record.state);
   }
 
   /** Our own next incarnation, in `state`. */
@@ -240,8 +238,17 @@ export class MemberStates {
       this.#emit({ t: "keep", peer: record.id, addresses: addressesOf(record) });
     if (state === "left" || was === "left") this.#emit({ t: "remember" });
     if (!record.isMember) return;
-    const peer = this.#table.view(record);
-    this.#emit({ t: "tell", event: { t: "changed", peer, was } });
+    this.#tell(record, was);
     this.#emit({ t: "log", event: "membership.state", fields: { peer: record.id, state, was } });
+  }
+
+  /** Who was never told of before was nothing before. */
+  #tell(record: PeerRecord, was: PeerState): void {
+    const peer = this.#table.view(record);
+    this.#emit({
+      t: "tell",
+      event: { t: "changed", peer, was: record.isTold ? was : undefined },
+    });
+    record.isTold = true;
   }
 }
