@@ -18,7 +18,13 @@ const MIB = 1024 * 1024;
 async function scene(
   bytes: number,
   misdeed: Parameters<typeof badSource>[3],
-): Promise<{ mesh: TestMesh; a: TestPeer; b: TestPeer; bad: Awaited<ReturnType<typeof badSource>>; id: Awaited<ReturnType<Store["putBytes"]>>["id"] }> {
+): Promise<{
+  mesh: TestMesh;
+  a: TestPeer;
+  b: TestPeer;
+  bad: Awaited<ReturnType<typeof badSource>>;
+  id: Awaited<ReturnType<Store["putBytes"]>>["id"];
+}> {
   const mesh = new TestMesh();
   after(() => mesh.close());
   const a = await mesh.peer("a");
@@ -143,12 +149,7 @@ test("garbage on the lane's port harms nobody", async () => {
   const b = await mesh.peer("b");
   const { id } = await a.store.putBytes(randomBytes(3 * MIB), "raw");
   const stranger = await mesh.join("stranger" as PeerId);
-  const { port } = await stranger.request(
-    a.id,
-    TICKET,
-    { lane: "tls-psk" },
-    { timeoutMs: 5000 },
-  );
+  const { port } = await stranger.request(a.id, TICKET, { lane: "tls-psk" }, { timeoutMs: 5000 });
   const closed = Array.from({ length: 20 }, (_, i) => {
     const socket = connectPlain(port, "127.0.0.1");
     socket.on("error", () => undefined);
@@ -167,12 +168,7 @@ test("a ticket's holder that asks nonsense is closed", async () => {
   after(() => mesh.close());
   const a = await mesh.peer("a");
   const stranger = await mesh.join("stranger" as PeerId);
-  const ticket = await stranger.request(
-    a.id,
-    TICKET,
-    { lane: "tls-psk" },
-    { timeoutMs: 5000 },
-  );
+  const ticket = await stranger.request(a.id, TICKET, { lane: "tls-psk" }, { timeoutMs: 5000 });
   const socket = dial(ticket);
   await new Promise((resolve) => socket.once("secureConnect", resolve));
   socket.resume();
@@ -216,7 +212,10 @@ test("a lane is dialled where its daemon listens", () => {
   assert.deepEqual(laneHosts("0.0.0.0", all), ["10.0.0.7", "127.0.0.1"]);
 });
 
-function dial(ticket: LaneTicket, wrong: { identity?: string; key?: Uint8Array } = {}): ReturnType<typeof connect> {
+function dial(
+  ticket: LaneTicket,
+  wrong: { identity?: string; key?: Uint8Array } = {},
+): ReturnType<typeof connect> {
   const socket = connect({
     ...LANE_TLS,
     host: ticket.hosts[0],
@@ -232,7 +231,10 @@ function dial(ticket: LaneTicket, wrong: { identity?: string; key?: Uint8Array }
 }
 
 /** Whether the handshake succeeds and the lane stays open long enough to be asked something. */
-function opens(ticket: LaneTicket, wrong: { identity?: string; key?: Uint8Array } = {}): Promise<boolean> {
+function opens(
+  ticket: LaneTicket,
+  wrong: { identity?: string; key?: Uint8Array } = {},
+): Promise<boolean> {
   const socket = dial(ticket, wrong);
   return new Promise((resolve) => {
     socket.on("close", () => resolve(false));

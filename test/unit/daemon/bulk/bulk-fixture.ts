@@ -125,7 +125,10 @@ function viewOf(id: PeerId, roles: PeerRole[]): PeerView {
 }
 
 /** What a bad lane does with the pieces it is asked for, counted from 0. */
-export type Misdeed = (piece: number, socket: TLSSocket) => "good" | "wrong" | "silent" | "cut" | "garbage";
+export type Misdeed = (
+  piece: number,
+  socket: TLSSocket,
+) => "good" | "wrong" | "silent" | "cut" | "garbage";
 
 /** A peer that claims to hold all of `store` and serves it as `misdeed` says. */
 export async function badSource(
