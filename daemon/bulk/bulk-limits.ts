@@ -11,6 +11,8 @@ export const TICKET_TTL_MS = 30_000;
 
 /** Lanes that are served at once: 1 MiB of buffers each would be 64 MiB, see SERVE_BUFFERS. */
 export const LANES_SERVED_MAX = 64;
+/** Sockets on the lane's port, strangers without a ticket included: those are gone after HANDSHAKE_MS. */
+export const SOCKETS_SERVED_MAX = 512;
 /** TLS handshake of a lane, both sides: a stranger holds a socket no longer. */
 export const HANDSHAKE_MS = 5000;
 /** One address of a peer; there may be several to try. */

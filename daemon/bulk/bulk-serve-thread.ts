@@ -4,7 +4,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { SegmentFiles } from "../../src/store/level/segment-files.ts";
 import { systemClock } from "../../src/env/clock.ts";
 import type { PeerId } from "../../src/model/peer.ts";
-import { HANDSHAKE_MS, LANES_SERVED_MAX, PROGRESS_MS, TICKETS_PENDING_MAX } from "./bulk-limits.ts";
+import {
+  HANDSHAKE_MS,
+  LANES_SERVED_MAX,
+  PROGRESS_MS,
+  SOCKETS_SERVED_MAX,
+  TICKETS_PENDING_MAX,
+} from "./bulk-limits.ts";
 import { LaneServer } from "./lane-server.ts";
 import { LANE_TLS } from "./lane-tls.ts";
 import type {
@@ -44,7 +50,7 @@ class ServeThread {
       handshakeTimeout: HANDSHAKE_MS,
       pskCallback: (socket, identity) => this.#keyOf(socket, identity),
     });
-    server.maxConnections = LANES_SERVED_MAX;
+    server.maxConnections = SOCKETS_SERVED_MAX;
     server.on("secureConnection", (socket) => this.#opened(socket));
     server.on("tlsClientError", (error, socket) => {
       socket.destroy();
@@ -96,6 +102,7 @@ class ServeThread {
 
   #opened(socket: TLSSocket): void {
     socket.on("error", () => undefined);
+    if (this.#lanes.size >= LANES_SERVED_MAX) return void socket.destroy();
     const peer = this.#admitted.get(socket);
     this.#lanes.set(socket, peer);
     socket.on("close", () => this.#lanes.delete(socket));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createBulk, type Bulk, type BulkParts } from "../../../../daemon/bulk/bulk.ts";
 import { AskReader, PIECE_HERE, writeAnswerHeader } from "../../../../daemon/bulk/lane-frames.ts";
 import { LANE_TLS } from "../../../../daemon/bulk/lane-tls.ts";
-import { cidFromDigest, parseCid } from "../../../../src/artifact/cid.ts";
+import { cidFromDigest } from "../../../../src/artifact/cid.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
 import { silentLogger, type Logger } from "../../../../src/env/logger.ts";
 import { systemRandom } from "../../../../src/env/random.ts";
@@ -188,8 +188,4 @@ export async function badSource(
     server.close();
   });
   return { id, served: () => good, server };
-}
-
-export function digestOfId(id: Cid): string {
-  return parseCid(id).digest;
 }
