@@ -1,7 +1,7 @@
 /** Starts the daemon as a process of its own and waits for its word: ready, failed, or gone without one. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import type { DaemonStatus } from "../../src/client/control/daemon-side.ts";
 import { fromErrorRecord, MfError } from "../../src/model/errors.ts";
@@ -32,28 +32,13 @@ export async function spawnDaemon(
   context: DaemonContext,
   input: DaemonInput,
 ): Promise<DaemonStatus> {
-  const { home, mainFile } = context;
-  const logs = join(home, "logs");
-  mkdirSync(logs, { recursive: true, mode: 0o700 });
-  // What is said past the log: a crash of the runtime itself.
-  const outFile = join(logs, "mfd.out");
-  const out = openSync(outFile, "w", 0o600);
-  const child = spawn(
-    process.execPath,
-    [...process.execArgv, mainFile, "start", "--foreground", "--from-parent"],
-    {
-      detached: true,
-      // Not where the user stands: a daemon must not keep a disk from being unmounted.
-      cwd: home,
-      env: { ...process.env, MF_HOME: home },
-      stdio: ["ignore", out, out, "ipc"],
-    },
-  );
-  closeSync(out);
-  const stopProgress = showProgress(context, input.join !== undefined);
+  const outFile = join(context.home, "logs", "mfd.out");
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
+  // Before there is a child, so that no moment is left in which Ctrl-C ends this process alone.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  const child = spawnDetached(context, outFile);
+  const stopProgress = showProgress(context, input.join !== undefined);
   try {
     const report = await firstWord(context, { child, input, signal: interrupt.signal });
     if (report.t === "ready") return report.status;
@@ -64,6 +49,28 @@ export async function spawnDaemon(
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, onSignal);
     if (child.connected) child.disconnect();
     child.unref();
+  }
+}
+
+/** `outFile` takes what is said past the log: a crash of the runtime itself. */
+function spawnDetached(context: DaemonContext, outFile: string): ChildProcess {
+  const { home, mainFile } = context;
+  mkdirSync(dirname(outFile), { recursive: true, mode: 0o700 });
+  const out = openSync(outFile, "w", 0o600);
+  try {
+    return spawn(
+      process.execPath,
+      [...process.execArgv, mainFile, "start", "--foreground", "--from-parent"],
+      {
+        detached: true,
+        // Not where the user stands: a daemon must not keep a disk from being unmounted.
+        cwd: home,
+        env: { ...process.env, MF_HOME: home },
+        stdio: ["ignore", out, out, "ipc"],
+      },
+    );
+  } finally {
+    closeSync(out);
   }
 }
 
@@ -92,6 +99,7 @@ async function firstWord(context: DaemonContext, started: Started): Promise<Firs
     child.once("exit", (code, by) => settle({ t: "gone", how: by ?? `exit ${String(code)}` }));
     child.once("message", (report) => settle(report as StartReport));
     signal.addEventListener("abort", () => settle("interrupted"), { once: true });
+    if (signal.aborted) settle("interrupted");
     child.send(Object.fromEntries(named), () => undefined);
   });
   if (word !== "interrupted" && word !== "stuck") return word;

@@ -112,7 +112,7 @@ test("whatever is logged becomes JSON: errors, bytes, circles, bigints, huge val
     f: () => 1,
   };
   const logged = decodeLogLine(encodeLogLine(logEvent(0, "warn", "odd", fields)));
-  assert.equal((logged?.fields["error"] as { message?: string }).message, "no");
+  assert.equal((logged?.fields["error"] as { message?: string } | undefined)?.message, "no");
   assert.equal(logged?.fields["bytes"], "9 bytes");
   assert.equal(logged?.fields["big"], "5");
   const huge = encodeLogLine(logEvent(0, "warn", "odd", { text: "ä".repeat(100_000) }));
