@@ -1,9 +1,12 @@
 /** The daemon among its peers: connections, who is there and how they are, content that moves between them. */
+import { createServer } from "node:net";
 import process from "node:process";
-import { MfError } from "../../src/model/errors.ts";
 import type { LoadRecord, PeerProfile } from "../../src/model/peer.ts";
+import type { Clock } from "../../src/env/clock.ts";
 import type { Store } from "../../src/store/ports.ts";
+import { othersAlive } from "../../src/wire/peer-directory.ts";
 import { createBulk, type Bulk } from "../bulk/bulk.ts";
+import type { DaemonOptions } from "../config/daemon-options.ts";
 import { portOf, writeRemembered } from "../config/remembered.ts";
 import type { DaemonBase } from "../daemon.ts";
 import { createMachine, type Machine } from "../machine/machine.ts";
@@ -44,8 +47,9 @@ export async function openNetwork(
   const gauge = new StoreGauge(store, { clock, logger, bytesMax: options.storeBytesMax });
   await gauge.start();
   closing.add("gauge", () => gauge.stop());
-  const transport = await listen(base, admitted);
+  const transport = await makeTransport(base, admitted);
   const { admission, boot } = admitted;
+  admission.attach(transport);
   let report = (): Pick<LoadRecord, "slots" | "queue" | "isAccepting"> => ({
     slots: { total: 0, busy: 0 },
     queue: 0,
@@ -86,46 +90,77 @@ export async function openNetwork(
     },
     async begin() {
       bulk.start();
-      admission.attach(transport);
+      await transport.start();
+      remember(options, transport.listenAddresses());
       membership.start();
       closing.add("membership", () => membership.stop());
       admission.start();
+      const isNew = options.join !== undefined;
+      const isAlone = admission.seeds().length === 0;
+      if (!isAlone) await firstPeer(membership, clock, isNew ? JOINED_WAIT_MS : BACK_WAIT_MS);
     },
   };
 }
 
-/** Binds the port; where a remembered one is taken by now, any other. @throws MfError LISTEN_FAILED */
-async function listen(base: DaemonBase, admitted: Admitted): Promise<Libp2pTransport> {
+/** A daemon that has joined says so when it sees the mesh; one that comes back does not wait long for peers that may be off. */
+const JOINED_WAIT_MS = 5_000;
+const BACK_WAIT_MS = 1_000;
+
+function firstPeer(membership: Membership, clock: Clock, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const isThere = (): boolean =>
+      othersAlive(membership).some((peer) => peer.isConnected && peer.profile !== undefined);
+    const end = (): void => {
+      cancel();
+      unsubscribe();
+      resolve();
+    };
+    const cancel = clock.after(waitMs, end);
+    const unsubscribe = membership.subscribe(() => {
+      if (isThere()) end();
+    });
+    if (isThere()) end();
+  });
+}
+
+/** Nothing is bound yet: everybody registers what they answer first. */
+async function makeTransport(base: DaemonBase, admitted: Admitted): Promise<Libp2pTransport> {
   const { options, env, closing } = base;
   const { identity, admission } = admitted;
-  const open = async (addresses: readonly string[]): Promise<Libp2pTransport> => {
-    const transport = createLibp2pTransport({
-      ...env,
-      identity,
-      gate: admission,
-      listen: addresses,
-      mdns: !addresses.every((address) => address.startsWith("127.")),
-    });
-    try {
-      await transport.start();
-      return transport;
-    } catch (error) {
-      await transport.stop();
-      throw error;
-    }
-  };
-  let transport: Libp2pTransport;
-  try {
-    transport = await open(options.listen);
-  } catch (error) {
-    if (options.listenFallback === undefined || !(error instanceof MfError)) throw error;
-    env.logger.warn("port-taken", { listen: options.listen.join(", ") });
-    transport = await open(options.listenFallback);
-  }
+  const listen = await listenOn(base);
+  const transport = createLibp2pTransport({
+    ...env,
+    identity,
+    gate: admission,
+    listen,
+    mdns: !options.listen.every((address) => address.startsWith("127.")),
+  });
   closing.add("transport", () => transport.stop());
-  const port = portOf(transport.listenAddresses());
-  writeRemembered(options.home, { name: options.name, ...(port === undefined ? {} : { port }) });
   return transport;
+}
+
+/** Where a remembered port is taken by now, any other. */
+async function listenOn({ options, env }: DaemonBase): Promise<readonly string[]> {
+  const { listen, listenFallback } = options;
+  if (listenFallback === undefined) return listen;
+  const areFree = await Promise.all(listen.map(isFree));
+  if (!areFree.includes(false)) return listen;
+  env.logger.warn("port-taken", { listen: listen.join(", ") });
+  return listenFallback;
+}
+
+function isFree(hostAndPort: string): Promise<boolean> {
+  const port = Number(hostAndPort.slice(hostAndPort.lastIndexOf(":") + 1));
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ host: hostOf(hostAndPort), port }, () => probe.close(() => resolve(true)));
+  });
+}
+
+function remember({ home, name }: DaemonOptions, listening: readonly string[]): void {
+  const port = portOf(listening);
+  writeRemembered(home, { name, ...(port === undefined ? {} : { port }) });
 }
 
 function profileOf({ options, env }: DaemonBase, { admission }: Admitted): PeerProfile {
