@@ -138,12 +138,22 @@ class WatchedRun implements ShownRun {
 
   take(event: Parameters<Parameters<DaemonSide["watch"]>[1]>[0]): void {
     if (event.t === "event") {
+      this.#apply(event.event);
       for (const listener of this.#listeners) listener(event.event);
       return;
     }
     this.#progress = event.progress;
     const work = peersText(event.peers ?? {});
     this.#footer = `owner ${event.owner}${work === "" ? "" : `; tasks by peer: ${work}`}`;
+  }
+
+  /** The end of a step may come after the last picture of the run. */
+  #apply(event: RunEvent): void {
+    if (event.t !== "step-finished") return;
+    const steps = this.#progress.steps.map((step) =>
+      step.name === event.step ? event.progress : step,
+    );
+    this.#progress = { ...this.#progress, steps };
   }
 
   progress(): RunProgress {

@@ -16,6 +16,7 @@ import { withReadSide } from "../compose.ts";
 import { EXIT_INTERRUPTED, listenForInterrupt } from "../interrupt.ts";
 import { LogWriter } from "../output/log-writer.ts";
 import { createPaint } from "../output/paint.ts";
+import { flushStreams } from "../output/terminal.ts";
 
 export interface LogsOptions extends CommonOptions {
   readonly follow?: boolean;
@@ -99,9 +100,11 @@ async function tellFromDaemon(
   const interrupt = listenForInterrupt();
   const stop = new AbortController();
   interrupt.onAsked(() => stop.abort());
-  const take = (lines: readonly LogLine[]): void => {
+  const take = async (lines: readonly LogLine[]): Promise<void> => {
     if (lines.length === 0) writer.endFirst();
     else writer.add(lines.map(shownLine));
+    // A pipe that is read slowly slows the peers down; nothing piles up here.
+    await flushStreams();
   };
   try {
     await daemon.logs({ ...target, follow: options.follow === true }, take, stop.signal);

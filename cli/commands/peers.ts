@@ -17,6 +17,8 @@ export interface PeersOptions extends CommonOptions {
 }
 
 const WATCH_INTERVAL_MS = 1_000;
+/** Ids begin alike, so their ends are shown. */
+const ID_SHOWN = 8;
 const SCREEN_CLEAR = "\u001B[H\u001B[J";
 
 export function peersCommand(context: CommandContext, options: PeersOptions): Promise<number> {
@@ -49,8 +51,13 @@ function show(context: CommandContext, rows: readonly PeerRow[], options: PeersO
     writeJson(context, options.wide === true ? rows : rows.map(shortRow));
     return;
   }
-  const columns = options.wide === true ? [...mainColumns(context), ...WIDE] : mainColumns(context);
-  terminal.out(terminal.isOutTty ? drawTable(terminal, rows, columns) : drawTsv(rows, columns));
+  const isWide = options.wide === true;
+  const columns = isWide
+    ? [...mainColumns(context, isWide), ...WIDE]
+    : mainColumns(context, isWide);
+  // What was asked for in full is not cut to the width of the window.
+  const page = isWide ? { ...terminal, width: () => Number.MAX_SAFE_INTEGER } : terminal;
+  terminal.out(terminal.isOutTty ? drawTable(page, rows, columns) : drawTsv(rows, columns));
 }
 
 function shortRow(row: PeerRow): object {
@@ -58,7 +65,7 @@ function shortRow(row: PeerRow): object {
   return { name, id, self, state, cpus, memBytes, gpus, load, slots, version };
 }
 
-function mainColumns({ terminal }: CommandContext): Column<PeerRow>[] {
+function mainColumns({ terminal }: CommandContext, isWide: boolean): Column<PeerRow>[] {
   const paint = createPaint(terminal.colourOut);
   const styles: Readonly<Record<PeerRow["state"], (text: string) => string>> = {
     alive: paint.green,
@@ -73,7 +80,11 @@ function mainColumns({ terminal }: CommandContext): Column<PeerRow>[] {
       text: (row) => (row.self ? `${row.name} *` : row.name),
       raw: (row) => row.name,
     },
-    { title: "id", text: (row) => row.id.slice(-8), raw: (row) => row.id },
+    {
+      title: "id",
+      text: (row) => (isWide ? row.id : row.id.slice(-ID_SHOWN)),
+      raw: (row) => row.id,
+    },
     { title: "state", text: (row) => row.state, style: (row) => styles[row.state] },
     { title: "cpus", align: "right", text: (row) => String(row.cpus) },
     {
@@ -112,7 +123,6 @@ function mainColumns({ terminal }: CommandContext): Column<PeerRow>[] {
 }
 
 const WIDE: readonly Column<PeerRow>[] = [
-  { title: "peer id", text: (row) => row.id },
   {
     title: "free memory",
     align: "right",

@@ -198,21 +198,20 @@ export class CatalogAnswers {
     after,
     waitMs = 0,
   }: Query<typeof askProgress>): Promise<Answer<typeof askProgress>> {
-    const { store, live } = this.#deps;
+    const { store, live, clock } = this.#deps;
     const feed = this.#feeds.get(run);
-    if (feed === undefined) {
-      const summary = await store.getRun(run);
-      if (summary === undefined || !hasEnded(summary))
-        return { isOwner: false, events: [], ...this.#ownerHint(run) };
-      return { isOwner: false, events: [], result: trimResult(await runResultOf(store, summary)) };
+    if (feed !== undefined && waitMs > 0 && known === feed.id)
+      await delay(clock, waitMs, feed.ended.signal);
+    const progress = live.progress(run);
+    // Without an end and without progress the run has left: another peer owns it now.
+    if (feed === undefined || (feed.result === undefined && progress === undefined)) {
+      this.#feeds.drop(run);
+      return this.#progressElsewhere(run);
     }
-    const { clock } = this.#deps;
-    if (waitMs > 0 && known === feed.id) await delay(clock, waitMs, feed.ended.signal);
     const now = clock.monotonic();
     if (isWorkOld(feed, now)) feed.work = { at: now, peers: await workOfPeers(store, run) };
     const seen = known === feed.id ? after : 0;
     const events = feed.events.filter(({ seq }) => seq > seen).slice(0, EVENTS_PAGE_MAX);
-    const progress = live.progress(run);
     // The end is told with the last events, never before them.
     const isAllTold = events.length < EVENTS_PAGE_MAX;
     return {
@@ -233,6 +232,14 @@ export class CatalogAnswers {
     const summary = await store.getRun(run);
     const isDone = summary !== undefined && hasEnded(summary);
     return { isDone, ...this.#ownerHint(run), ...(isDone ? { state: summary.state } : {}) };
+  }
+
+  async #progressElsewhere(run: RunRef): Promise<Answer<typeof askProgress>> {
+    const { store } = this.#deps;
+    const summary = await store.getRun(run);
+    if (summary === undefined || !hasEnded(summary))
+      return { isOwner: false, events: [], ...this.#ownerHint(run) };
+    return { isOwner: false, events: [], result: trimResult(await runResultOf(store, summary)) };
   }
 
   #ownerHint(run: RunRef): { owner?: { peer: OwnerRef["peer"]; name: string } } {

@@ -59,6 +59,13 @@ export class RunFeeds {
     return feed;
   }
 
+  /** The run has left this peer. */
+  drop(run: RunRef): void {
+    const key = runText(run);
+    this.#feeds.get(key)?.stop();
+    this.#feeds.delete(key);
+  }
+
   close(): void {
     for (const feed of this.#feeds.values()) feed.stop();
     this.#feeds.clear();

@@ -22,7 +22,7 @@ import {
   runState,
   text,
   time,
-} from "./run-schemas.ts";
+} from "./catalog-schemas.ts";
 import { message } from "./message.ts";
 import type { RequestType } from "./transport.ts";
 

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCatalog, type Catalog } from "../../daemon/catalog/catalog.ts";
-import type { LiveRuns, OwnerRef } from "../../daemon/catalog/live-runs.ts";
+import { liveRunsOf, type OwnerRef } from "../../daemon/catalog/live-runs.ts";
 import type { RunHandle } from "../../src/engine/run-api.ts";
 import { systemClock } from "../../src/env/clock.ts";
 import { silentLogger } from "../../src/env/logger.ts";
-import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
+import { runText, type Cid } from "../../src/model/ids.ts";
 import type { PeerId, PeerState, PeerView } from "../../src/model/peer.ts";
 import type { PeerDirectory } from "../../src/wire/peer-directory.ts";
 import { engineFixture, type EngineFixture } from "./engine-fixture.ts";
@@ -26,6 +26,8 @@ export interface CatalogPeer {
   readonly owners: Map<string, OwnerRef>;
   /** Runs that it goes on with under the id that they had elsewhere. */
   readonly takenOver: Map<string, RunHandle>;
+  /** Runs that it has let go of. */
+  readonly abandoned: Set<string>;
 }
 
 export interface CatalogMesh {
@@ -67,6 +69,7 @@ export async function catalogMesh(
     const transport = network.transport(idOf(name));
     const owners = new Map<string, OwnerRef>();
     const takenOver = new Map<string, RunHandle>();
+    const abandoned = new Set<string>();
     const directory = directoryOf(name, names, states);
     const catalog = createCatalog({
       transport,
@@ -76,12 +79,26 @@ export async function catalogMesh(
       clock: systemClock,
       logger: silentLogger,
       selfName: name,
-      live: liveRuns(engine, takenOver),
+      live: liveRunsOf((run) => {
+        const text = runText(run);
+        const own = engine.running().find((handle) => runText(handle.run) === text);
+        return abandoned.has(text) ? undefined : (takenOver.get(text) ?? own);
+      }),
       ownerOf: (run) => owners.get(runText(run)),
     });
     await transport.start();
     for (const other of names) transport.keep(idOf(other), []);
-    peers.set(name, { name, id: idOf(name), store, engine, catalog, directory, owners, takenOver });
+    peers.set(name, {
+      name,
+      id: idOf(name),
+      store,
+      engine,
+      catalog,
+      directory,
+      owners,
+      takenOver,
+      abandoned,
+    });
   }
   return {
     network,
@@ -96,21 +113,6 @@ export async function catalogMesh(
       for (const name of names) network.kill(idOf(name));
       rmSync(root, { recursive: true, force: true });
     },
-  };
-}
-
-function liveRuns(engine: EngineFixture, takenOver: ReadonlyMap<string, RunHandle>): LiveRuns {
-  const handleOf = (run: RunRef): RunHandle | undefined =>
-    takenOver.get(runText(run)) ??
-    engine.running().find((handle) => runText(handle.run) === runText(run));
-  return {
-    progress: (run) => handleOf(run)?.progress(),
-    cancel(run) {
-      const handle = handleOf(run);
-      handle?.cancel();
-      return handle !== undefined;
-    },
-    subscribe: (run, listener) => handleOf(run)?.subscribe(listener),
   };
 }
 

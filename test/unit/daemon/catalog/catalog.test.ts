@@ -178,36 +178,43 @@ test("watching a run that has ended tells how", async (t) => {
   assert.deepEqual([result.run, result.state, result.tasks], [ran.run, ran.state, ran.tasks]);
 });
 
-test("watching goes on with the next owner", async (t) => {
-  const gate = deferred();
-  const { peer, network, setState } = await mesh(t, (name) =>
-    name === "bob" ? new Promise(() => undefined) : gate.promise,
-  );
-  const handle = await peer("bob").engine.start(flow);
-  const owners: string[] = [];
-  const watching = peer("ada").catalog.watch(
-    runText(handle.run),
-    (event) => {
-      if (event.t !== "progress" || owners.at(-1) === event.owner) return;
-      owners.push(event.owner);
-      if (event.owner === "bob") void takeOver();
-      else gate.resolve();
-    },
-    never,
-  );
-  async function takeOver(): Promise<void> {
-    network.kill(idOf("bob"));
-    setState("bob", "dead");
-    const next = await peer("cyd").engine.start(flow);
-    const summary = await peer("bob").store.getRun(handle.run);
-    assert.ok(summary !== undefined);
-    await peer("cyd").store.commit({ summary });
-    peer("cyd").takenOver.set(runText(handle.run), next);
-  }
-  const result = await watching;
-  assert.deepEqual(owners, ["bob", "cyd"]);
-  assert.equal(result.state, "succeeded");
-});
+for (const isDead of [true, false]) {
+  test(`watching goes on with the next owner after the first one ${isDead ? "died" : "let go"}`, async (t) => {
+    const gate = deferred();
+    const { peer, network, setState } = await mesh(t, (name) =>
+      name === "bob" ? new Promise(() => undefined) : gate.promise,
+    );
+    const handle = await peer("bob").engine.start(flow);
+    const run = runText(handle.run);
+    const owners: string[] = [];
+    const takeOver = async (): Promise<void> => {
+      if (isDead) {
+        network.kill(idOf("bob"));
+        setState("bob", "dead");
+      } else {
+        peer("bob").abandoned.add(run);
+        peer("bob").owners.set(run, { peer: idOf("cyd"), name: "cyd" });
+      }
+      const next = await peer("cyd").engine.start(flow);
+      const summary = await peer("bob").store.getRun(handle.run);
+      assert.ok(summary !== undefined);
+      await peer("cyd").store.commit({ summary });
+      peer("cyd").takenOver.set(run, next);
+    };
+    const result = await peer("ada").catalog.watch(
+      run,
+      (event) => {
+        if (event.t !== "progress" || owners.at(-1) === event.owner) return;
+        owners.push(event.owner);
+        if (event.owner === "bob") void takeOver();
+        else gate.resolve();
+      },
+      never,
+    );
+    assert.deepEqual(owners, ["bob", "cyd"]);
+    assert.equal(result.state, "succeeded");
+  });
+}
 
 test("a watch ends when its reader does", async (t) => {
   const { peer } = await mesh(t, () => new Promise(() => undefined));

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createDaemonSide, type DaemonSideParts } from "../../../../daemon/control/daemon-side.ts";
-import { findPeer } from "../../../../daemon/control/find-peer.ts";
 import { isMfError } from "../../../../src/model/errors.ts";
 import type { Cid } from "../../../../src/model/ids.ts";
 import type { PeerId, PeerView } from "../../../../src/model/peer.ts";
-import { fakeDaemon } from "../../../support/fake-daemon.ts";
+import { cidOf } from "../../../../src/artifact/cid.ts";
+import { encodeValue } from "../../../../src/artifact/codec.ts";
+import type { RunRequest } from "../../../../src/engine/run-api.ts";
+import { flowPackage } from "../../../support/engine-fixture.ts";
+import { fakeDaemon, RUN, RUN_REF } from "../../../support/fake-daemon.ts";
 
 const view = (name: string, id: string, more: Partial<PeerView> = {}): PeerView => ({
   id: id as PeerId,
@@ -32,8 +35,13 @@ function parts(more: Partial<DaemonSideParts> = {}): DaemonSideParts {
     },
     exchange: { bring: async () => undefined },
     store: { putFile: async () => ({ id: "bafk" as Cid, bytes: 1 }) },
-    submit: catalog.submit,
-    admission: { invite: catalog.invite, revoke: async () => undefined },
+    ownership: { submit: async () => ({ handle: { run: RUN_REF }, copies: 2 }) },
+    name: "ada",
+    addresses: () => ["/ip4/10.0.0.1/tcp/4001"],
+    admission: {
+      invite: () => ({ ticket: "mf1-x", expiresAt: 5 }),
+      revoke: (name) => ({ peer: bob.id, name }),
+    },
     status: catalog.daemonStatus,
     drain: catalog.drain,
     stop: catalog.stop,
@@ -53,30 +61,47 @@ test("peers come with this one first, and one that said nothing yet has only its
   );
 });
 
-test("a peer is revoked by its name, its id or a part of it", async () => {
-  const revoked: PeerId[] = [];
-  const admission = {
-    ...parts().admission,
-    revoke: async (peer: PeerId) => void revoked.push(peer),
-  };
-  const side = createDaemonSide(parts({ admission }));
-  assert.deepEqual(await side.revoke("bob"), { peer: bob.id, name: "bob" });
-  await side.revoke(bob.id);
-  await side.revoke("CCCC2222");
-  assert.deepEqual(revoked, [bob.id, bob.id, fresh.id]);
-  await assert.rejects(side.revoke("eve"), (error) => isMfError(error, "PEER_NOT_FOUND"));
+test("a submitted run gets the ids of the bytes that came, and this peer for an owner", async () => {
+  let got: RunRequest | undefined;
+  const side = createDaemonSide(
+    parts({
+      ownership: {
+        async submit(_flow, request) {
+          got = request;
+          return { handle: { run: RUN_REF }, copies: 3 };
+        },
+      },
+    }),
+  );
+  const data = encodeValue(4).data;
+  const answer = await side.submit({
+    flowPackage: flowPackage({ steps: [{ name: "load" }] }),
+    params: { n: { data, text: "4" } },
+    user: "ada",
+    seed: "7",
+    options: { noCache: true, labels: ["gpu"] },
+  });
+  assert.deepEqual(answer, { run: RUN, owner: "ada", copies: 3 });
+  assert.deepEqual(got, {
+    params: { n: { id: cidOf("messagepack", data), data, text: "4" } },
+    user: "ada",
+    seed: "7",
+    noCache: true,
+    labels: ["gpu"],
+  });
 });
 
-test("a part that fits several peers names them", () => {
-  assert.throws(
-    () => findPeer([ada, bob], "12D3KooW"),
-    (error) =>
-      isMfError(error, "PATHSPEC_AMBIGUOUS") && String(error.details["candidates"]).includes("bob"),
-  );
-  assert.throws(
-    () => findPeer([bob, view("bob", "12D3KooWDDDD")], "bob"),
-    (error) => isMfError(error, "PATHSPEC_AMBIGUOUS"),
-  );
+test("a ticket has the addresses of this peer", async () => {
+  const asked: unknown[] = [];
+  const admission = {
+    ...parts().admission,
+    invite: (...given: unknown[]) => {
+      asked.push(...given);
+      return { ticket: "t", expiresAt: 1 };
+    },
+  };
+  await createDaemonSide(parts({ admission })).invite({ roles: ["work"] });
+  assert.deepEqual(asked, [["/ip4/10.0.0.1/tcp/4001"], { roles: ["work"] }]);
 });
 
 test("bringing tells how far it is and ends as interrupted where its reader left", async () => {

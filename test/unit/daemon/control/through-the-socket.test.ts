@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { createDaemonSide } from "../../../../daemon/control/daemon-side.ts";
-import { cidOf } from "../../../../src/artifact/cid.ts";
 import { logDirectoryOf, logFileOf } from "../../../../src/engine/run/log-file.ts";
 import { runText } from "../../../../src/model/ids.ts";
 import { catalogMesh, type CatalogMesh } from "../../../support/catalog-mesh.ts";
@@ -46,19 +45,19 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
       },
     },
     store: ada.store,
-    async submit({ flowPackage, params, user, options }) {
-      const values = Object.entries(params).map(([name, { data, text }]) => [
-        name,
-        { id: cidOf("messagepack", data), data, text },
-      ]);
-      const handle = await mesh.peer("bob").engine.startPackage(flowPackage, {
-        params: Object.fromEntries(values),
-        user,
-        ...options,
-      });
-      return { run: runText(handle.run), owner: "bob", copies: 1 };
+    // The run begins on another peer than the one that was asked, as after a take-over.
+    ownership: {
+      submit: async (flowPackage, request) => ({
+        handle: await mesh.peer("bob").engine.startPackage(flowPackage, request),
+        copies: 1,
+      }),
     },
-    admission: { invite: plain.invite, revoke: async () => undefined },
+    name: "ada",
+    addresses: () => [],
+    admission: {
+      invite: () => ({ ticket: "mf1-x", expiresAt: 5 }),
+      revoke: (name) => ({ peer: ada.id, name }),
+    },
     status: plain.daemonStatus,
     drain: plain.drain,
     stop: plain.stop,
@@ -139,7 +138,7 @@ export default test;`,
   gate.resolve();
   const { code, out: text, err } = await following;
   assert.equal(code, 0, err);
-  assert.match(err, /owner bob/);
+  assert.match(err, /kept by one peer only/);
   assert.match(err, /succeeded fit: 3\/3/);
   assert.match(err, /tasks by peer: bob 4/);
   assert.match(text, /succeeded in .*: 4 tasks, 4 executed, 0 reused/);
