@@ -31,6 +31,7 @@ export interface TestPeerOptions {
   readonly gate?: AdmissionGate;
   readonly logger?: Logger;
   readonly listen?: readonly string[];
+  readonly mdns?: boolean;
 }
 
 /** Started, on a free port of loopback. */
@@ -42,6 +43,7 @@ export async function startPeer(
     identity: testIdentity(number),
     gate: options.gate ?? openGate(),
     listen: options.listen ?? ["127.0.0.1:0"],
+    mdns: options.mdns ?? false,
     clock: systemClock,
     random: systemRandom,
     logger: options.logger ?? silentLogger,

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { multiaddr } from "@multiformats/multiaddr";
 import * as v from "valibot";
+import { encodeFrame, FrameReader } from "../../../../daemon/net/frame-codec.ts";
 import { CONTROL_PROTOCOL, createHost, JOIN_PROTOCOL } from "../../../../daemon/net/libp2p-host.ts";
 import type { Libp2pTransport } from "../../../../daemon/net/libp2p-transport.ts";
 import { systemClock, delay } from "../../../../src/env/clock.ts";
 import { connected } from "../../../../src/testing/conformance/transport.ts";
+import { helloCodec } from "../../../../src/wire/hello-message.ts";
 import { message } from "../../../../src/wire/message.ts";
 import type { RequestType } from "../../../../src/wire/transport.ts";
 import { openGate, startPeer, stopAll, testIdentity } from "../../../support/libp2p-peers.ts";
@@ -63,7 +66,6 @@ test("over the join encrypter member protocols are not answered", async () => {
   const host = await createHost({ identity: testIdentity(8), listen: [] });
   await host.libp2p.start();
   try {
-    const { multiaddr } = await import("@multiformats/multiaddr");
     const connection = await host.libp2p.dial(peer.addresses().map((one) => multiaddr(one)));
     assert.equal(connection.encryption, "/mf/join-noise");
     const ended = new Promise((resolve) => connection.addEventListener("close", resolve));
@@ -94,7 +96,6 @@ test("a member cannot use the join protocol, and its connection is closed", asyn
   const host = await createHost({ identity: testIdentity(8), prologue, listen: [] });
   await host.libp2p.start();
   try {
-    const { multiaddr } = await import("@multiformats/multiaddr");
     const connection = await host.libp2p.dial(peer.addresses().map((one) => multiaddr(one)));
     const ended = new Promise((resolve) => connection.addEventListener("close", resolve));
     await connection.newStream(JOIN_PROTOCOL).catch(() => undefined);
@@ -113,7 +114,6 @@ test("a member that opens a stream and never greets, or greets with rubbish, is 
   const host = await createHost({ identity: testIdentity(8), prologue, listen: [] });
   await host.libp2p.start();
   try {
-    const { multiaddr } = await import("@multiformats/multiaddr");
     const addresses = peer.addresses().map((one) => multiaddr(one));
     for (const opening of [undefined, randomBytes(5_000), Buffer.from("7fffffff00", "hex")]) {
       const connection = await host.libp2p.dial(addresses, { force: true });
@@ -123,6 +123,36 @@ test("a member that opens a stream and never greets, or greets with rubbish, is 
       await ended;
     }
     assert.deepEqual(peer.connected(), []);
+  } finally {
+    await host.libp2p.stop();
+    await peer.stop();
+  }
+});
+
+test("a member that speaks another version of the wire is refused, with both versions named", async () => {
+  const gate = openGate();
+  const peer = await startPeer(1, { gate });
+  const { prologue } = gate;
+  const host = await createHost({ identity: testIdentity(8), prologue, listen: [] });
+  await host.libp2p.start();
+  try {
+    const addresses = peer.addresses().map((one) => multiaddr(one));
+    const connection = await host.libp2p.dial(addresses);
+    const stream = await connection.newStream(CONTROL_PROTOCOL);
+    const reason = new Promise<string>((resolve) => {
+      const reader = new FrameReader({
+        judge: () => ({ bytesMax: helloCodec.bytesMax, isWanted: true }),
+        take({ k, body }) {
+          if (k === "refusal") resolve(Buffer.from(body).toString());
+          return undefined;
+        },
+      });
+      stream.addEventListener("message", ({ data }) => void reader.push(data.subarray()));
+    });
+    const credentials = new Uint8Array();
+    const body = helloCodec.encode({ version: 99, credentials, addresses: [] });
+    stream.send(encodeFrame({ k: "hello", id: 0, name: "", body }));
+    assert.match(await reason, /version 99, we 1/u);
   } finally {
     await host.libp2p.stop();
     await peer.stop();
