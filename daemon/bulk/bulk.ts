@@ -71,6 +71,8 @@ export interface Bulk extends ContentExchange {
   stop(): Promise<void>;
   /** A Store that brings what it is asked to read. */
   openReading(store: Store): Store;
+  /** Closes the lanes of a peer that was revoked. */
+  refuse(peer: PeerId): void;
   /** Learnt bytes a second from this peer; undefined before anything large came from it. */
   bandwidth(peer: PeerId): number | undefined;
   stats(): BulkStats;
@@ -161,6 +163,10 @@ class BulkService implements Bulk {
 
   openReading(store: Store): Store {
     return new ReadingStore(store, this, this.#have);
+  }
+
+  refuse(peer: PeerId): void {
+    this.#serve.refuse(peer);
   }
 
   bandwidth(peer: PeerId): number | undefined {
