@@ -1,4 +1,5 @@
 /** Content between peers, put together: the ContentExchange that the rest of the daemon sees. Start here. */
+import { isIP } from "node:net";
 import { cidFromDigest } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
@@ -193,7 +194,8 @@ class BulkService implements Bulk {
       { lane: "tls-psk" },
       { timeoutMs: TICKET_TIMEOUT_MS },
     );
-    return { hosts, port, identity, key };
+    // Addresses only: a peer must not make this one look up names.
+    return { hosts: hosts.filter((host) => isIP(host) !== 0), port, identity, key };
   }
 
   /** Reading verifies: a copy that is bad is set aside by the store, and no longer offered. */
