@@ -1,4 +1,5 @@
 /** Content between peers, put together: the ContentExchange that the rest of the daemon sees. Start here. */
+import { isIP } from "node:net";
 import { cidFromDigest } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
@@ -71,6 +72,8 @@ export interface Bulk extends ContentExchange {
   stop(): Promise<void>;
   /** A Store that brings what it is asked to read. */
   openReading(store: Store): Store;
+  /** Closes the lanes of a peer that was revoked. */
+  refuse(peer: PeerId): void;
   /** Learnt bytes a second from this peer; undefined before anything large came from it. */
   bandwidth(peer: PeerId): number | undefined;
   stats(): BulkStats;
@@ -163,6 +166,10 @@ class BulkService implements Bulk {
     return new ReadingStore(store, this, this.#have);
   }
 
+  refuse(peer: PeerId): void {
+    this.#serve.refuse(peer);
+  }
+
   bandwidth(peer: PeerId): number | undefined {
     return this.#bandwidth.of(peer);
   }
@@ -187,7 +194,8 @@ class BulkService implements Bulk {
       { lane: "tls-psk" },
       { timeoutMs: TICKET_TIMEOUT_MS },
     );
-    return { hosts, port, identity, key };
+    // Addresses only: a peer must not make this one look up names.
+    return { hosts: hosts.filter((host) => isIP(host) !== 0), port, identity, key };
   }
 
   /** Reading verifies: a copy that is bad is set aside by the store, and no longer offered. */

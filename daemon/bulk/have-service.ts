@@ -43,7 +43,7 @@ export interface AskOptions {
 export class HaveService {
   readonly stats = { asked: 0, answered: 0 };
   readonly #deps: HaveServiceDeps;
-  /** What others said lately: also that nobody has it. */
+  /** What others said lately. */
   readonly #remembered = new Map<Cid, { readonly at: number; readonly peers: readonly PeerId[] }>();
 
   constructor(deps: HaveServiceDeps) {
@@ -79,7 +79,8 @@ export class HaveService {
     const now = this.#deps.clock.monotonic();
     const unknown = ids.filter((id) => {
       const known = this.#remembered.get(id);
-      return known === undefined || now - known.at > HOLDERS_TTL_MS;
+      // That nobody had it is not believed at all: it may have been made since.
+      return known === undefined || known.peers.length === 0 || now - known.at > HOLDERS_TTL_MS;
     });
     if (unknown.length > 0) {
       const answers = await this.ask(this.others(new Set()), unknown, { inline: false });
@@ -90,7 +91,13 @@ export class HaveService {
         this.#remembered.set(id, { at, peers });
       }
     }
-    return new Map(ids.map((id) => [id, this.#remembered.get(id)?.peers ?? []]));
+    const alive = new Set(this.others(new Set()));
+    return new Map(
+      ids.map((id) => {
+        const peers = this.#remembered.get(id)?.peers ?? [];
+        return [id, peers.filter((peer) => alive.has(peer))];
+      }),
+    );
   }
 
   /** It has just said that it holds these. */

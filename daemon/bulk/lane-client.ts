@@ -76,7 +76,7 @@ export class LaneClient {
     for (const host of this.#opening.hosts) {
       const socket = await this.#dial(host);
       if (this.#isOver) return void socket?.destroy();
-      if (socket === undefined) continue;
+      if (socket === undefined || socket.destroyed) continue;
       this.#socket = socket;
       socket.removeAllListeners("error");
       socket.on("error", () => undefined);

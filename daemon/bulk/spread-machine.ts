@@ -19,7 +19,7 @@ export type SpreadEvent =
       readonly contents: readonly { readonly id: Cid; readonly holders: readonly PeerId[] }[];
       readonly copies: number;
     }
-  /** Alive peers that may keep copies. */
+  /** Alive peers that may keep copies; said again now and then, which is when the time of retries comes. */
   | { readonly t: "peers"; readonly peers: readonly PeerId[] }
   /** To one `ask`: which of its ids the peer holds now; none where it did not answer. */
   | {
@@ -27,8 +27,7 @@ export type SpreadEvent =
       readonly peer: PeerId;
       readonly ids: readonly Cid[];
       readonly held: readonly boolean[];
-    }
-  | { readonly t: "tick" };
+    };
 
 export type SpreadEffect = {
   readonly t: "ask";
@@ -70,8 +69,6 @@ export class SpreadMachine {
         for (const [i, id] of event.ids.entries()) {
           this.#answered(id, event.peer, event.held[i] === true);
         }
-        break;
-      case "tick":
         break;
     }
     return this.#ask(now);

@@ -87,7 +87,7 @@ test("a source that talks nonsense is dropped", async () => {
   await arrives(it);
 });
 
-test("two sources share a large artifact, and the slow one gives less", async () => {
+test("two sources share a large artifact", async () => {
   const mesh = new TestMesh();
   after(() => mesh.close());
   const a = await mesh.peer("a");
@@ -176,7 +176,7 @@ test("a ticket's holder that asks nonsense is closed", async () => {
   await new Promise((resolve) => socket.once("close", resolve));
 });
 
-test("a full disk is STORE_FULL, and what was verified before is kept", async () => {
+test("a full disk is STORE_FULL, leaves nothing behind, and the content comes once there is space", async () => {
   const mesh = new TestMesh();
   after(() => mesh.close());
   const a = await mesh.peer("a");

@@ -180,3 +180,33 @@ async function until(isSo: () => boolean): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+test("stopping ends what is under way, and who waits is told", async () => {
+  const mesh = new TestMesh();
+  after(() => mesh.close());
+  const a = await mesh.peer("a");
+  const b = await mesh.peer("b");
+  const { id } = await a.store.putBytes(randomBytes(40 * MIB), "raw");
+  let stopped: Promise<void> | undefined;
+  const bringing = b.bulk.bring([id], {
+    hints: [a.id],
+    onProgress: () => {
+      stopped ??= b.bulk.stop();
+    },
+  });
+  await assert.rejects(bringing, (error) => isMfError(error, "INTERRUPTED"));
+  await stopped;
+  assert.deepEqual(await b.store.has([id]), [false]);
+});
+
+test("many artifacts asked for one by one, at once, all arrive over a few lanes", async () => {
+  const mesh = new TestMesh();
+  after(() => mesh.close());
+  const a = await mesh.peer("a");
+  const b = await mesh.peer("b");
+  const puts = Array.from({ length: 60 }, () => a.store.putBytes(randomBytes(100_000), "raw"));
+  const ids = (await Promise.all(puts)).map(({ id }) => id);
+  await Promise.all(ids.map((id) => b.bulk.bring([id], { hints: [a.id] })));
+  assert.ok((await b.store.has(ids)).every(Boolean));
+  assert.ok(a.bulk.stats().lanesServed <= 4);
+});

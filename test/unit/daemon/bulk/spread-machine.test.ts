@@ -42,8 +42,8 @@ test("who refuses is replaced by the next in rank, and everybody is asked again 
   }
   assert.deepEqual(order, rendezvous("x" as Cid, peers));
   assert.deepEqual(effects, []);
-  assert.deepEqual(machine.step({ t: "tick" }, 2), []);
-  const [again] = machine.step({ t: "tick" }, 1 + SPREAD_RETRY_MS);
+  assert.deepEqual(machine.step({ t: "peers", peers }, 2), []);
+  const [again] = machine.step({ t: "peers", peers }, 1 + SPREAD_RETRY_MS);
   assert.equal(again?.peer, order[0]);
 });
 
