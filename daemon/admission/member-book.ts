@@ -75,9 +75,7 @@ export class MemberBook {
   }
 
   noteAddresses(peer: PeerId, given: readonly string[]): void {
-    const addresses = given
-      .filter((address) => address.startsWith("/") && address.length <= ADDRESS_CHARS_MAX)
-      .slice(0, ADDRESSES_MAX);
+    const addresses = given.filter(isAddress).slice(0, ADDRESSES_MAX);
     const before = this.#members.get(peer);
     if (addresses.length === 0 || before?.addresses.join() === addresses.join()) return;
     if (before === undefined && this.#members.size >= MEMBERS_MAX) return;
@@ -129,4 +127,9 @@ export class MemberBook {
     const save = (): void => this.save();
     this.#cancelSave ??= this.#deps.clock.after(MEMBERS_SAVE_MS, save, { unref: true });
   }
+}
+
+/** The form that home/mesh and the wire allow: what a peer says of itself is not kept unseen. */
+function isAddress(text: string): boolean {
+  return text.length <= ADDRESS_CHARS_MAX && /^\/[\x21-\x7e]+$/.test(text);
 }

@@ -173,6 +173,9 @@ export class MeshAdmission implements AdmissionGate {
       const known = this.#read(certificate);
       if (known?.peer === from) this.#members.noteCertificate(known);
     });
+    transport.subscribe((event) => {
+      if (event.t === "connected") this.noteAddresses(event.peer, event.addresses);
+    });
   }
 
   /** Renews what is due, now and from time to time. */

@@ -30,7 +30,7 @@ export interface OpenMeshOptions {
   readonly join?: string;
 }
 
-/** Call while holding the home's lock. @throws MfError TICKET_*, MESH_OTHER, CERTIFICATE_EXPIRED, CLOCK_SKEWED, FILE_DAMAGED, PEER_UNREACHABLE … */
+/** Call while holding the home's lock. @throws MfError TICKET_*, MESH_OTHER, PEER_REVOKED, CERTIFICATE_EXPIRED, CLOCK_SKEWED, FILE_DAMAGED, PEER_UNREACHABLE … */
 export async function openMesh(
   deps: OpenMeshDeps,
   options: OpenMeshOptions,
@@ -54,6 +54,8 @@ export async function openMesh(
   const fault = certificate === undefined ? "" : certificateFault(certificate, deps.clock.now());
   if (certificate !== undefined && fault === undefined) {
     const admission = new MeshAdmission({ ...deps, files }, { secrets, certificate });
+    // Nobody would talk to it, and it knows.
+    if (admission.isRevoked) throw new MfError("PEER_REVOKED", { peer: admission.self });
     if (ticket !== undefined && ticket.issuer !== deps.identity.peerId) {
       admission.noteAddresses(ticket.issuer, ticket.addresses);
     }

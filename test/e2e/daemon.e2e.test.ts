@@ -27,7 +27,11 @@ class DaemonPlace {
   }
 
   start(...argv: string[]): ChildProcess {
-    return spawn(process.execPath, [MAIN, ...argv], {
+    return this.startWith([], ...argv);
+  }
+
+  startWith(execArgv: readonly string[], ...argv: string[]): ChildProcess {
+    return spawn(process.execPath, [...execArgv, MAIN, ...argv], {
       env: { ...process.env, MF_HOME: this.home, NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -124,4 +128,25 @@ test("Ctrl-C while waiting ends the daemon that was being started", async (t) =>
   // It may have answered just before.
   assert.ok(code === 130 || code === 0, String(code));
   if (code === 130) assert.equal((await place.mfd("status")).code, 4);
+});
+
+test("what nobody caught ends it with 70, in the log and on stderr, and the next start recovers", async (t) => {
+  const place = new DaemonPlace(t);
+  const fault = 'process.on("SIGUSR2", () => { throw new Error("boom"); })';
+  const load = ["--import", `data:text/javascript,${encodeURIComponent(fault)}`];
+  const child = place.startWith(load, "start", "--foreground", "--listen", "127.0.0.1:0");
+  let err = "";
+  await new Promise<void>((resolve) => {
+    child.stderr?.on("data", (data: Buffer) => {
+      err += data.toString();
+      if (/^mfd .* home /m.test(err)) resolve();
+    });
+  });
+  child.kill("SIGUSR2");
+  const [code] = (await once(child, "exit")) as [number | null];
+  assert.equal(code, 70);
+  assert.match(err, /crashed: Error: boom/);
+  assert.equal(place.events().at(-1), "crashed");
+  const again = await place.mfd("start", "--listen", "127.0.0.1:0");
+  assert.equal(again.code, 0, again.err);
 });

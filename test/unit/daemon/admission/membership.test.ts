@@ -90,6 +90,7 @@ test("a revocation reaches everybody connected, also by way of a third, and coun
     assert.deepEqual(peer.events, [{ t: "revoked", peer: d.peerId }]);
   }
   assert.equal(d.admission.isRevoked, true);
+  await assert.rejects(mesh.reopen(d), (error) => isMfError(error, "PEER_REVOKED"));
   assert.equal(reasonOf(c, d), "it was revoked");
   assert.ok(!a.admission.seeds().some(({ peer }) => peer === d.peerId));
   a.admission.revoke("dora");
@@ -338,4 +339,22 @@ test("a notice with another peer's certificate changes nothing", async (t) => {
   b.transport.send(c.peerId, certificateNotice, { certificate });
   await settle();
   assert.equal(c.admission.member(a.peerId)?.certificate, undefined);
+});
+
+test("where peers listen is kept from what they said, and nothing that a file could not hold", async (t) => {
+  const mesh = new Mesh(t);
+  const [a, b] = (await mesh.members("anna", "ben")) as [Connected, Connected];
+  a.admission.noteAddresses(b.peerId, [
+    "/ip4/1.2.3.4/tcp/1",
+    "/bad address",
+    "x",
+    `/${"y".repeat(999)}`,
+  ]);
+  a.admission.stop();
+  const again = await mesh.reopen(a);
+  assert.deepEqual(again.admission.seeds()[0]?.addresses, ["/ip4/1.2.3.4/tcp/1"]);
+  assert.deepEqual(
+    again.logs.filter(({ level }) => level === "warn"),
+    [],
+  );
 });
