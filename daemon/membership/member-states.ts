@@ -44,7 +44,7 @@ export class MemberStates {
 
   /** Somebody says something about a peer's state. True where we were wrong about ourselves and refuted. */
   claim(record: PeerRecord, claim: Claim, now: number): boolean {
-    if (record === this.#table.self) return this.#refute(claim);
+    if (record === this.#table.self) return this.refute(claim);
     const order = compareStates(claim, record);
     if (order < 0) return false;
     if (order === 0) {
@@ -177,7 +177,7 @@ export class MemberStates {
   }
 
   /** Whoever speaks of us with an incarnation we never had, or worse of us than we are, gets a higher one. */
-  #refute(claim: Claim): boolean {
+  refute(claim: Claim): boolean {
     const { self } = this.#table;
     if (this.isEnding || compareStates(claim, self) <= 0) return false;
     if (claim.boot > self.boot)

@@ -209,9 +209,9 @@ class MembershipService implements Membership {
     this.#cancelTimer();
     this.#timerAt = at;
     const { clock } = this.#options;
-    this.#cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => this.#wake(), {
-      unref: true,
-    });
+    // Timers have whole milliseconds; one that fires a hair early would be set again and again.
+    const ms = Math.max(1, Math.ceil(at - clock.monotonic()));
+    this.#cancelTimer = clock.after(ms, () => this.#wake(), { unref: true });
   }
 
   #rememberSoon(): void {

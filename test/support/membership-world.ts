@@ -78,6 +78,7 @@ export class MembershipWorld {
   loss: number;
   readonly options: WorldOptions;
   readonly #heap = new EventHeap();
+  readonly #byId = new Map<PeerId, SimulatedMachine>();
   /** Directed: "a>b". */
   readonly #cuts = new Set<string>();
 
@@ -97,6 +98,7 @@ export class MembershipWorld {
   addMachine(): SimulatedMachine {
     const machine = new SimulatedMachine(this, this.machines.length);
     this.machines.push(machine);
+    this.#byId.set(machine.id, machine);
     machine.start();
     return machine;
   }
@@ -108,7 +110,7 @@ export class MembershipWorld {
   }
 
   find(id: PeerId): SimulatedMachine | undefined {
-    return this.machines.find((machine) => machine.id === id);
+    return this.#byId.get(id);
   }
 
   after(ms: number, run: () => void): () => void {
@@ -165,6 +167,8 @@ export class SimulatedMachine {
   readonly index: number;
   readonly id: PeerId;
   state: "up" | "down" | "asleep" | "stalled" | "left" = "down";
+  /** No power: nobody even refuses a connection. */
+  isOff = false;
   boot = 0;
   membership: Membership | undefined;
   transport: SimulatedTransport | undefined;
@@ -191,6 +195,7 @@ export class SimulatedMachine {
   /** A new process, with the next boot counter. */
   start(): void {
     this.state = "up";
+    this.isOff = false;
     this.boot++;
     this.transport = new SimulatedTransport(this);
     const first = this.world.at(0);
@@ -231,6 +236,7 @@ export class SimulatedMachine {
 
   /** Power cut: nobody is told anything. */
   vanish(): void {
+    this.isOff = true;
     this.connections.clear();
     this.#end("down", false);
   }
@@ -432,7 +438,7 @@ export class SimulatedTransport implements Transport {
       target.connect(here);
       return;
     }
-    const isRefused = isReached && (target.state === "down" || target.state === "left");
+    const isRefused = isReached && !target.isOff && (target.state === "down" || target.state === "left");
     this.tell({ t: "dial-failed", peer: target.id, why: isRefused ? "refused" : "timeout" });
     this.#dial(target.id, kept.pauseMs * (0.8 + 0.4 * this.#world.draw.next()));
     kept.pauseMs = Math.min(DIAL_PAUSE_MS_MAX, kept.pauseMs * 2);
