@@ -131,10 +131,8 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
 export const PLANNED: readonly string[] = [
   "daemon/config",
   "daemon/observe",
-  "daemon/machine",
   "daemon/net",
   "daemon/admission",
-  "daemon/membership",
   "daemon/bulk",
   "daemon/placement",
   "daemon/ownership",
