@@ -34,7 +34,8 @@ export function loadRecordOf(sample: MachineSample, local: LocalState): LoadReco
     slots: local.slots,
     queue: local.queue,
     loopDelayMs: sample.loopDelayMs < 1 ? 0 : 2 ** Math.round(Math.log2(sample.loopDelayMs)),
-    isAccepting: local.isAccepting && local.store.state !== "full" && local.store.state !== "poisoned",
+    isAccepting:
+      local.isAccepting && local.store.state !== "full" && local.store.state !== "poisoned",
   };
 }
 

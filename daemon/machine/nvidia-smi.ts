@@ -28,7 +28,11 @@ function isExecutable(file: string): boolean {
 
 /** Undefined where it failed or took too long. */
 export function readGpus(program: string): Promise<GpuLoad[] | undefined> {
-  const options = { timeout: GPU_TIMEOUT_MS, maxBuffer: GPU_OUTPUT_BYTES_MAX, killSignal: "SIGKILL" } as const;
+  const options = {
+    timeout: GPU_TIMEOUT_MS,
+    maxBuffer: GPU_OUTPUT_BYTES_MAX,
+    killSignal: "SIGKILL",
+  } as const;
   return new Promise((resolve) => {
     execFile(
       program,

@@ -15,7 +15,11 @@ export class ProcFile {
   read(): string {
     try {
       this.#fd ??= openSync(this.#path, "r");
-      return this.#buffer.toString("latin1", 0, readSync(this.#fd, this.#buffer, 0, PROC_BYTES_MAX, 0));
+      return this.#buffer.toString(
+        "latin1",
+        0,
+        readSync(this.#fd, this.#buffer, 0, PROC_BYTES_MAX, 0),
+      );
     } catch {
       this.close();
       return "";

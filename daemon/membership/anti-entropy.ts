@@ -2,8 +2,22 @@
  * Brings two tables together: from another's digest, what to send it and what to ask of it. Sends records within a budget of
  * bytes; verdicts about state always, since they are small and others act on them.
  */
-import { WANT_ABOUT, WANT_ALL, WANT_LOAD, WANT_STATE, type TalkItem, type Want } from "../../src/wire/membership-protocol.ts";
-import { WHOLE, encodeDigest, isInWindow, type Digest, type DigestEntry, type DigestWindow } from "./digest.ts";
+import {
+  WANT_ABOUT,
+  WANT_ALL,
+  WANT_LOAD,
+  WANT_STATE,
+  type TalkItem,
+  type Want,
+} from "../../src/wire/membership-protocol.ts";
+import {
+  WHOLE,
+  encodeDigest,
+  isInWindow,
+  type Digest,
+  type DigestEntry,
+  type DigestWindow,
+} from "./digest.ts";
 import {
   DIGEST_PEERS_MAX,
   FULL_DIGEST_TICKS,

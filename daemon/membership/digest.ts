@@ -104,7 +104,8 @@ class DigestReader {
     const length = this.byte();
     if (length === 0 || length > KEY_CHARS_MAX) this.isBroken = true;
     let key = "";
-    for (let i = 0; i < length && !this.isBroken; i++) key += String.fromCharCode(this.byte() & 0x7f);
+    for (let i = 0; i < length && !this.isBroken; i++)
+      key += String.fromCharCode(this.byte() & 0x7f);
     return key;
   }
 

@@ -23,7 +23,8 @@ export function isWorthTelling(told: LoadRecord | undefined, now: LoadRecord): b
     isQueueMoved(told.queue, now.queue) ||
     Math.abs(told.cpuBusy - now.cpuBusy) > SHARE ||
     Math.abs(told.memFreeBytes - now.memFreeBytes) > SHARE * now.memBytes ||
-    Math.abs(told.diskFreeBytes - now.diskFreeBytes) > DISK_SHARE * Math.max(told.diskFreeBytes, now.diskFreeBytes) ||
+    Math.abs(told.diskFreeBytes - now.diskFreeBytes) >
+      DISK_SHARE * Math.max(told.diskFreeBytes, now.diskFreeBytes) ||
     isLoopMoved(told.loopDelayMs, now.loopDelayMs) ||
     areGpusMoved(told, now)
   );

@@ -1,5 +1,9 @@
 /** How far this peer trusts its own judgement (Lifeguard): who misses answers or runs late is slower to accuse others. */
-import { HEALTH_MULTIPLIER_MAX, LOOP_DELAY_HEALTH, LOOP_DELAY_SICK_MS } from "./membership-limits.ts";
+import {
+  HEALTH_MULTIPLIER_MAX,
+  LOOP_DELAY_HEALTH,
+  LOOP_DELAY_SICK_MS,
+} from "./membership-limits.ts";
 
 export class LocalHealth {
   #score = 0;

@@ -118,9 +118,7 @@ export class MemberStates {
   /** Its record says a new thing. */
   changed(record: PeerRecord): void {
     record.view = undefined;
-    if (!record.isMember) return;
-    const peer = this.#table.view(record);
-    this.#emit({ t: "tell", event: { t: "changed", peer, was: record.state } });
+    if (record.isMember) this.#tell(record, record.state);
   }
 
   /** Our own next incarnation, in `state`. */
@@ -199,7 +197,9 @@ export class MemberStates {
   }
 
   #mayLeave(record: PeerRecord, claim: Claim): boolean {
-    return claim.boot === record.about?.boot && provesLeave(claim.proof, record.about.leaveCommitment);
+    return (
+      claim.boot === record.about?.boot && provesLeave(claim.proof, record.about.leaveCommitment)
+    );
   }
 
   #restarted(record: PeerRecord): void {
@@ -209,10 +209,16 @@ export class MemberStates {
   }
 
   #confirmed(record: PeerRecord, accuser: PeerKey): void {
-    if (record.suspicion !== undefined && confirm(record.suspicion, accuser)) this.#news.add(record);
+    if (record.suspicion !== undefined && confirm(record.suspicion, accuser))
+      this.#news.add(record);
   }
 
-  #become(record: PeerRecord, state: PeerState, now: number, accusers: readonly PeerKey[] = []): void {
+  #become(
+    record: PeerRecord,
+    state: PeerState,
+    now: number,
+    accusers: readonly PeerKey[] = [],
+  ): void {
     const was = record.state;
     record.state = state;
     record.restartUntil = state === "suspect" ? record.restartUntil : undefined;
@@ -232,8 +238,17 @@ export class MemberStates {
       this.#emit({ t: "keep", peer: record.id, addresses: addressesOf(record) });
     if (state === "left" || was === "left") this.#emit({ t: "remember" });
     if (!record.isMember) return;
-    const peer = this.#table.view(record);
-    this.#emit({ t: "tell", event: { t: "changed", peer, was } });
+    this.#tell(record, was);
     this.#emit({ t: "log", event: "membership.state", fields: { peer: record.id, state, was } });
+  }
+
+  /** Who was never told of before was nothing before. */
+  #tell(record: PeerRecord, was: PeerState): void {
+    const peer = this.#table.view(record);
+    this.#emit({
+      t: "tell",
+      event: { t: "changed", peer, was: record.isTold ? was : undefined },
+    });
+    record.isTold = true;
   }
 }

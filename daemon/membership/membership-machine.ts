@@ -160,7 +160,8 @@ export class MembershipMachine {
     if (target?.isConnected === true) partners.push(target);
     if (partners.length === 0) return;
     const digest = this.#entropy.digest(this.#tick);
-    for (const peer of partners) this.#prober.ping(peer, { d: digest, i: this.#ownLoad(peer) }, now);
+    for (const peer of partners)
+      this.#prober.ping(peer, { d: digest, i: this.#ownLoad(peer) }, now);
   }
 
   /** Our load where the peer has not had it: saves it the asking. */
@@ -234,11 +235,20 @@ export class MembershipMachine {
   }
 
   /** What the sender believes of us, to be refuted at once. */
-  #readAboutSelf(entries: NonNullable<ReturnType<typeof decodeDigest>>["entries"], now: number): void {
+  #readAboutSelf(
+    entries: NonNullable<ReturnType<typeof decodeDigest>>["entries"],
+    now: number,
+  ): void {
     const entry = entries.find(({ key }) => key === this.#self.key);
     if (entry === undefined) return;
     const state = STATES_BY_RANK[entry.rank] ?? "dead";
-    const claim = { boot: entry.boot, counter: entry.counter, state, accusers: [], proof: undefined };
+    const claim = {
+      boot: entry.boot,
+      counter: entry.counter,
+      state,
+      accusers: [],
+      proof: undefined,
+    };
     if (this.#states.claim(this.#self, claim, now)) this.#health.worse();
   }
 
@@ -262,7 +272,8 @@ export class MembershipMachine {
     if (item.a === undefined || item.s === undefined) return undefined;
     if (STATES_BY_RANK[item.s[1]] === "left") return undefined;
     const record = this.#table.add(item.a.id, []);
-    if (record === undefined || record.key !== item.k || !this.#table.enrol(record)) return undefined;
+    if (record === undefined || record.key !== item.k || !this.#table.enrol(record))
+      return undefined;
     return record;
   }
 

@@ -26,6 +26,8 @@ export interface PeerRecord {
   hints: readonly string[];
   /** False for a hint of somebody (mDNS) who was never connected: nobody is told of it. */
   isMember: boolean;
+  /** Whether subscribers have heard of it. */
+  isTold: boolean;
   isConnected: boolean;
   latencyMs: number | undefined;
   /** When its last message came, monotonic ms. */
@@ -55,6 +57,7 @@ export function newRecord(id: PeerId, hints: readonly string[]): PeerRecord {
     leaveProof: undefined,
     hints,
     isMember: false,
+    isTold: false,
     isConnected: false,
     latencyMs: undefined,
     heardAt: -Infinity,
@@ -110,7 +113,11 @@ export function itemOf(record: PeerRecord, parts: ItemParts): TalkItem {
     k: record.key,
     b: record.boot,
     ...(parts.state && {
-      s: [record.counter, rankOf(record.state), [...(record.suspicion?.accusers ?? [])].slice(0, 4)],
+      s: [
+        record.counter,
+        rankOf(record.state),
+        [...(record.suspicion?.accusers ?? [])].slice(0, 4),
+      ],
       ...(record.leaveProof !== undefined && { p: record.leaveProof }),
     }),
     ...(parts.about && record.about !== undefined && { a: record.about }),

@@ -133,8 +133,7 @@ export class Prober {
     this.#pings.delete(seq);
     const tripMs = Math.max(0, now - ping.sentAt);
     const before = peer.latencyMs;
-    peer.latencyMs =
-      before === undefined ? tripMs : before + (tripMs - before) * LATENCY_WEIGHT;
+    peer.latencyMs = before === undefined ? tripMs : before + (tripMs - before) * LATENCY_WEIGHT;
     peer.view = undefined;
     const relay = this.#relays.get(seq);
     if (relay === undefined) return;

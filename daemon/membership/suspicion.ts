@@ -3,7 +3,12 @@
  * further accuser (Lifeguard's dynamic suspicion timeout).
  */
 import type { PeerKey } from "../../src/wire/membership-protocol.ts";
-import { CONFIRMATIONS, SUSPICION_MAX_FACTOR, SUSPICION_MULT, TICK_MS } from "./membership-limits.ts";
+import {
+  CONFIRMATIONS,
+  SUSPICION_MAX_FACTOR,
+  SUSPICION_MULT,
+  TICK_MS,
+} from "./membership-limits.ts";
 
 export interface Suspicion {
   startedAt: number;

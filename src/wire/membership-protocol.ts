@@ -4,7 +4,13 @@
  * Numbers of a load record are clamped, everything else that is out of bounds makes the message malformed.
  */
 import * as v from "valibot";
-import { PEER_ROLES, type GpuLoad, type LoadRecord, type PeerId, type PeerRole } from "../model/peer.ts";
+import {
+  PEER_ROLES,
+  type GpuLoad,
+  type LoadRecord,
+  type PeerId,
+  type PeerRole,
+} from "../model/peer.ts";
 import { message, MESSAGE_BYTES_MAX } from "./message.ts";
 import type { NoticeType } from "./transport.ts";
 
@@ -91,7 +97,9 @@ const about = v.object({
   roles: v.pipe(
     v.array(text(32)),
     v.maxLength(16),
-    v.transform((roles) => roles.filter((role): role is PeerRole => (PEER_ROLES as readonly string[]).includes(role))),
+    v.transform((roles) =>
+      roles.filter((role): role is PeerRole => (PEER_ROLES as readonly string[]).includes(role)),
+    ),
   ),
   labels: v.pipe(v.record(text(64), text(128)), v.maxEntries(LABELS_MAX)),
   platform: text(64),
@@ -106,7 +114,13 @@ const item = v.object({
   /** Boot counter that `s` and `l` belong to. */
   b: count,
   /** Counter within the boot, state by rank, keys of who accuses. */
-  s: v.optional(v.tuple([count, v.pipe(count, v.maxValue(STATES_BY_RANK.length - 1)), v.pipe(v.array(key), v.maxLength(ACCUSERS_MAX))])),
+  s: v.optional(
+    v.tuple([
+      count,
+      v.pipe(count, v.maxValue(STATES_BY_RANK.length - 1)),
+      v.pipe(v.array(key), v.maxLength(ACCUSERS_MAX)),
+    ]),
+  ),
   a: v.optional(about),
   /** Version of the load record, and the record. */
   l: v.optional(v.tuple([count, load])),
@@ -116,7 +130,10 @@ const item = v.object({
 
 const items = v.pipe(v.array(item), v.maxLength(ITEMS_MAX));
 /** Key, and what of it: WANT_STATE | WANT_ABOUT | WANT_LOAD. */
-const wants = v.pipe(v.array(v.tuple([key, v.pipe(count, v.maxValue(WANT_ALL))])), v.maxLength(ITEMS_MAX));
+const wants = v.pipe(
+  v.array(v.tuple([key, v.pipe(count, v.maxValue(WANT_ALL))])),
+  v.maxLength(ITEMS_MAX),
+);
 
 const talk = v.variant("t", [
   /** Are you there? With a digest: and what do you know that I do not? */
@@ -126,7 +143,11 @@ const talk = v.variant("t", [
   /** Please ask `k` whether it is there. */
   v.object({ t: v.literal("ask"), q: count, k: key }),
   v.object({ t: v.literal("told"), q: count, ok: v.boolean() }),
-  v.object({ t: v.literal("bye"), why: v.picklist(["leave", "sleep", "restart", "drain"]), i: items }),
+  v.object({
+    t: v.literal("bye"),
+    why: v.picklist(["leave", "sleep", "restart", "drain"]),
+    i: items,
+  }),
 ]);
 
 export type Talk = v.InferOutput<typeof talk>;
@@ -168,7 +189,20 @@ export function loadToTuple(record: LoadRecord): LoadTuple {
 }
 
 export function loadFromTuple(tuple: LoadTuple): LoadRecord {
-  const [cpus, cpuBusy, mem, memFree, diskFree, store, total, busy, queue, delay, isAccepting, gpus] = tuple;
+  const [
+    cpus,
+    cpuBusy,
+    mem,
+    memFree,
+    diskFree,
+    store,
+    total,
+    busy,
+    queue,
+    delay,
+    isAccepting,
+    gpus,
+  ] = tuple;
   return {
     cpus: cpus / 100,
     cpuBusy: cpuBusy / 100,

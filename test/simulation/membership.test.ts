@@ -90,7 +90,10 @@ test("after any storm all machines agree within 150 s, and nobody was called lef
     const count = seed % 10 === 0 ? 24 : 5 + (seed % 8);
     const { checker, convergedMs } = storm(seed, count);
     assert.deepEqual(checker.violations, [], `seed ${seed}`);
-    assert.ok(convergedMs < Infinity, `seed ${seed}: ${checker.disagreements().slice(0, 5).join("; ")}`);
+    assert.ok(
+      convergedMs < Infinity,
+      `seed ${seed}: ${checker.disagreements().slice(0, 5).join("; ")}`,
+    );
     times.push(convergedMs);
   }
   console.log(`# converged after ${summary(times)} ms beyond the first 20 s`);
@@ -102,7 +105,13 @@ test("sixty machines cut in two halves for ten minutes agree again within a minu
   assert.ok(checker.converge(60_000) < 30_000, checker.disagreements().slice(0, 5).join("; "));
   world.partition(world.machines.slice(0, 30), "broken");
   world.run(600_000);
-  assert.equal(world.at(0).membership?.peers().filter(({ state }) => state === "dead").length, 30);
+  assert.equal(
+    world
+      .at(0)
+      .membership?.peers()
+      .filter(({ state }) => state === "dead").length,
+    30,
+  );
   world.heal();
   const ms = checker.converge(90_000);
   console.log(`# 60 machines, halves healed: all agree after ${ms} ms`);
@@ -203,6 +212,7 @@ function isWeathered(seed: number): boolean {
 
 function summary(values: readonly number[]): string {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+  const at = (share: number): number =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
   return `p50 ${at(0.5)}, p90 ${at(0.9)}, max ${at(1)}`;
 }

@@ -24,7 +24,11 @@ class EventHeap {
   push(at: number, run: () => void): Timed {
     const timed: Timed = { at, order: this.#order++, run };
     let i = this.#heap.push(timed) - 1;
-    for (let up = (i - 1) >> 1; i > 0 && isBefore(timed, this.#heap[up] as Timed); up = (i - 1) >> 1) {
+    for (
+      let up = (i - 1) >> 1;
+      i > 0 && isBefore(timed, this.#heap[up] as Timed);
+      up = (i - 1) >> 1
+    ) {
       this.#heap[i] = this.#heap[up] as Timed;
       i = up;
     }
@@ -295,7 +299,11 @@ export class SimulatedMachine {
   perform(boot: number, run: () => void): void {
     if (this.boot !== boot || this.state === "down" || this.state === "left") return;
     if (this.state === "up") run();
-    else this.#frozen.push({ leftMs: this.state === "stalled" ? 0 : 1, run: () => this.perform(boot, run) });
+    else
+      this.#frozen.push({
+        leftMs: this.state === "stalled" ? 0 : 1,
+        run: () => this.perform(boot, run),
+      });
   }
 
   #clock(boot: number): Clock {
@@ -332,7 +340,10 @@ const DIAL_PAUSE_MS_MAX = 60_000;
 
 export class SimulatedTransport implements Transport {
   readonly self: PeerId;
-  readonly kept = new Map<PeerId, { machine: SimulatedMachine; pauseMs: number; isDialling: boolean }>();
+  readonly kept = new Map<
+    PeerId,
+    { machine: SimulatedMachine; pauseMs: number; isDialling: boolean }
+  >();
   readonly #machine: SimulatedMachine;
   readonly #boot: number;
   readonly #world: MembershipWorld;
@@ -438,7 +449,8 @@ export class SimulatedTransport implements Transport {
       target.connect(here);
       return;
     }
-    const isRefused = isReached && !target.isOff && (target.state === "down" || target.state === "left");
+    const isRefused =
+      isReached && !target.isOff && (target.state === "down" || target.state === "left");
     this.tell({ t: "dial-failed", peer: target.id, why: isRefused ? "refused" : "timeout" });
     this.#dial(target.id, kept.pauseMs * (0.8 + 0.4 * this.#world.draw.next()));
     kept.pauseMs = Math.min(DIAL_PAUSE_MS_MAX, kept.pauseMs * 2);

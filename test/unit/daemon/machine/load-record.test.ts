@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { takeInventory } from "../../../../daemon/machine/inventory.ts";
-import { busyShare, cpuTicks, memoryField, pressure } from "../../../../daemon/machine/linux-load.ts";
+import {
+  busyShare,
+  cpuTicks,
+  memoryField,
+  pressure,
+} from "../../../../daemon/machine/linux-load.ts";
 import { loadRecordOf } from "../../../../daemon/machine/load-record.ts";
 import type { MachineSample } from "../../../../daemon/machine/machine.ts";
 import { parseGpus } from "../../../../daemon/machine/nvidia-smi.ts";
@@ -63,7 +68,10 @@ test("what Linux says is read, and what it does not say is nothing", () => {
 });
 
 test("lines of nvidia-smi that are no GPU are left out", () => {
-  assert.deepEqual(parseGpus("NVIDIA-SMI has failed because it could not talk to the driver.\n\n"), []);
+  assert.deepEqual(
+    parseGpus("NVIDIA-SMI has failed because it could not talk to the driver.\n\n"),
+    [],
+  );
   assert.deepEqual(parseGpus("No devices were found\n"), []);
 });
 

@@ -54,7 +54,10 @@ test("cores in use are the share of ticks between two samples, memory what is av
     join(here.root, "proc", "meminfo"),
     "MemTotal:       16000 kB\nMemFree:  1 kB\nMemAvailable:    4000 kB\n",
   );
-  writeFileSync(join(here.root, "proc", "pressure", "cpu"), "some avg10=12.50 avg60=1.00 avg300=0 total=1\n");
+  writeFileSync(
+    join(here.root, "proc", "pressure", "cpu"),
+    "some avg10=12.50 avg60=1.00 avg300=0 total=1\n",
+  );
   const machine = here.machine();
   machine.start();
   writeFileSync(stat, "cpu  150 0 125 720 105 0 0 0 50 0\ncpu0 1 2 3\n");
