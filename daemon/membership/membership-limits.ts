@@ -60,6 +60,10 @@ export const SLEPT_MS = 5000;
 
 /** Peers that a change of state is told to at once; anti-entropy brings it to the rest. */
 export const RUMOUR_FANOUT = 3;
+/** Changes told at once in one message; more (a healed partition of hundreds) is left to anti-entropy. */
+export const RUMOUR_ITEMS_MAX = 256;
+/** Who said that it goes to sleep and still ticks this often was kept awake. */
+export const AWAKE_TICKS = 5;
 
 /** Records sent, bytes a second, and how much may be saved up for a joining peer. */
 export const LOAD_BYTES_PER_S_MAX = 32 * 1024;

@@ -6,6 +6,7 @@
 import type { LoadRecord, PeerId, PeerView } from "../../src/model/peer.ts";
 import {
   ADDRESSES_MAX,
+  aboutProfile,
   loadFromTuple,
   STATES_BY_RANK,
   type LeaveReason,
@@ -26,11 +27,13 @@ import type {
   MembershipMachineOptions,
 } from "./membership-events.ts";
 import {
+  AWAKE_TICKS,
   EXCHANGE_PARTNERS,
   LATE_TICK_MS,
   LOAD_REFRESH_MS,
   REFUSED_PROOF_MS,
   RUMOUR_FANOUT,
+  RUMOUR_ITEMS_MAX,
 } from "./membership-limits.ts";
 import {
   ALL_PARTS,
@@ -58,6 +61,7 @@ export class MembershipMachine {
   #effects: MembershipEffect[] = [];
   #tick = 0;
   #loadToldAt = -Infinity;
+  #ticksAsleep = 0;
 
   constructor(options: MembershipMachineOptions) {
     this.#self = selfRecord(options);
@@ -122,7 +126,7 @@ export class MembershipMachine {
         return this.#transport(event.event, now);
       case "slept":
         // Others may have given up on us; what they say of the former incarnation must not stick.
-        return this.#states.renew("alive");
+        return this.#wokeUp();
       case "leaving":
         return this.#leave(event.why);
       case "revoked":
@@ -136,6 +140,7 @@ export class MembershipMachine {
       this.#prober.shift(event.lateMs);
       this.#states.shift(event.lateMs);
     }
+    if (this.#self.state === "asleep" && ++this.#ticksAsleep >= AWAKE_TICKS) this.#wokeUp();
     this.#health.loopDelay(event.load.loopDelayMs);
     this.#sayAddresses(event.addresses);
     this.#sayLoad(event.load, now);
@@ -143,6 +148,11 @@ export class MembershipMachine {
     this.#prober.sweep(now);
     this.#states.sweep(now);
     this.#exchange(now);
+  }
+
+  #wokeUp(): void {
+    this.#ticksAsleep = 0;
+    this.#states.renew("alive");
   }
 
   #due(now: number): void {
@@ -397,7 +407,7 @@ export class MembershipMachine {
   #spreadNews(): void {
     const news = this.#states.takeNews();
     if (news.length === 0) return;
-    const items = news.map((record) => itemOf(record, STATE_PART));
+    const items = news.slice(0, RUMOUR_ITEMS_MAX).map((record) => itemOf(record, STATE_PART));
     const listeners = this.#table.others().filter((peer) => peer.isConnected);
     for (const peer of this.#draw.pick(listeners, RUMOUR_FANOUT))
       this.#send(peer.id, { t: "news", i: items });
@@ -418,15 +428,10 @@ function selfRecord(options: MembershipMachineOptions): PeerRecord {
   record.boot = boot;
   record.loadBoot = boot;
   record.about = {
+    ...aboutProfile(profile),
     id: self,
     boot,
     version: 1,
-    name: profile.name,
-    release: profile.version,
-    roles: [...profile.roles],
-    labels: { ...profile.labels },
-    platform: profile.platform,
-    abi: profile.abi,
     addresses: addresses.slice(0, ADDRESSES_MAX),
     leaveCommitment: leaveCommitment(options.leaveProof),
     ...(certificate !== undefined && { certificate }),

@@ -359,3 +359,15 @@ test("the round trip is an average", () => {
   mesh.hear(id, { t: "ack", q: ping?.q ?? 0, i: [], w: [] });
   assert.equal(mesh.machine.get(id)?.latencyMs, 40);
 });
+
+test("who said that it goes to sleep and stays awake says so after some seconds", () => {
+  const mesh = new MeshFixture(3);
+  mesh.meet("a");
+  mesh.accept({ t: "leaving", why: "sleep" });
+  assert.equal(mesh.machine.get(SELF)?.state, "asleep");
+  const talks = Array.from({ length: 5 }, () => talksOf(mesh.tick())).flat();
+  assert.equal(mesh.machine.get(SELF)?.state, "alive");
+  assert.ok(
+    talks.some((talk) => talk.t === "news" && talk.i[0]?.s?.[0] === 2 && talk.i[0].s[1] === 0),
+  );
+});
