@@ -71,10 +71,10 @@ export class AntiEntropy {
 
   /** What the sender of a digest lacks, and what it has newer. */
   answer(digest: Digest, to: PeerRecord, now: number): { items: TalkItem[]; wants: Want[] } {
-    const theirs = new Map(digest.entries.map((entry) => [entry.key, entry]));
+    const theirs = digest.entries;
     const wants: Want[] = [];
     const hasRoom = this.#table.memberCount < PEERS_MAX;
-    for (const entry of digest.entries) {
+    for (const entry of theirs.values()) {
       const want = this.#wanted(entry, hasRoom);
       if (want !== 0) wants.push([entry.key, want]);
     }

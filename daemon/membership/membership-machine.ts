@@ -15,7 +15,7 @@ import {
 } from "../../src/wire/membership-protocol.ts";
 import type { TransportEvent } from "../../src/wire/transport.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
-import { decodeDigest } from "./digest.ts";
+import { decodeDigest, type DigestEntry } from "./digest.ts";
 import { leaveCommitment } from "./leave-proof.ts";
 import { isWorthTelling } from "./load-change.ts";
 import { LocalHealth } from "./local-health.ts";
@@ -232,9 +232,9 @@ export class MembershipMachine {
     this.#apply(talk.i, now);
     const digest = talk.d === undefined ? undefined : decodeDigest(talk.d);
     // Its own entry there is the newest word on it, and may be a restart.
-    const own = digest?.entries.find((entry) => entry.key === peer.key);
+    const own = digest?.entries.get(peer.key);
     if (own !== undefined) this.#states.sawBoot(peer, own.boot, now);
-    if (digest !== undefined) this.#readAboutSelf(digest.entries, now);
+    if (digest !== undefined) this.#readAboutSelf(digest.entries.get(this.#self.key), now);
     const { items, wants } =
       digest === undefined ? { items: [], wants: [] } : this.#entropy.answer(digest, peer, now);
     // Whom we accuse must learn it from us first.
@@ -245,11 +245,7 @@ export class MembershipMachine {
   }
 
   /** What the sender believes of us, to be refuted at once. */
-  #readAboutSelf(
-    entries: NonNullable<ReturnType<typeof decodeDigest>>["entries"],
-    now: number,
-  ): void {
-    const entry = entries.find(({ key }) => key === this.#self.key);
+  #readAboutSelf(entry: DigestEntry | undefined, now: number): void {
     if (entry === undefined) return;
     const state = STATES_BY_RANK[entry.rank] ?? "dead";
     const claim = {
