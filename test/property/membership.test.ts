@@ -194,3 +194,23 @@ test("peers with one key are told apart by their ids: the second is not believed
   assert.equal(mesh.machine.get(twin), undefined);
   assert.equal(mesh.machine.get(id)?.profile?.name, "other");
 });
+
+test("every peer belongs to one part of a digest that is sent in parts", () => {
+  const bits = fc.integer({ min: 1, max: 4 });
+  fc.assert(
+    fc.property(
+      bits,
+      fc.uniqueArray(fc.stringMatching(/^[a-zA-Z0-9]{8}$/), { maxLength: 40 }),
+      (bits, keys) => {
+        const records = keys.map((key) =>
+          Object.assign(newRecord(key as PeerId, []), { isMember: true, boot: 1 }),
+        );
+        const parts = Array.from({ length: 1 << bits }, (_, part) =>
+          decodeDigest(encodeDigest(records, { bits, part })),
+        );
+        const found = parts.flatMap((part) => [...(part?.entries.keys() ?? [])]);
+        assert.deepEqual(found.toSorted(), keys.toSorted());
+      },
+    ),
+  );
+});
