@@ -11,6 +11,10 @@ export const LEFT_KEPT_MS = 30 * 24 * 3600 * 1000;
 export const TICK_MS = 1000;
 /** Connected peers that each tick exchanges digests with; one of them is the probed one. */
 export const EXCHANGE_PARTNERS = 2;
+/** While nothing changes the probed one alone, except every so many ticks: a peer that is called dead is never probed. */
+export const CALM_TICKS = 4;
+/** How long after a change it is not calm, ms: by then a rumour has gone round a mesh of hundreds. */
+export const STIR_MS = 5000;
 /** Beyond this many peers a digest is a rotating part, at most this long. */
 export const DIGEST_PEERS_MAX = 128;
 /** Then every so many ticks a whole one goes to one partner. */

@@ -28,12 +28,14 @@ import type {
 } from "./membership-events.ts";
 import {
   AWAKE_TICKS,
+  CALM_TICKS,
   EXCHANGE_PARTNERS,
   LATE_TICK_MS,
   LOAD_REFRESH_MS,
   REFUSED_PROOF_MS,
   RUMOUR_FANOUT,
   RUMOUR_ITEMS_MAX,
+  STIR_MS,
 } from "./membership-limits.ts";
 import {
   ALL_PARTS,
@@ -62,6 +64,9 @@ export class MembershipMachine {
   #tick = 0;
   #loadToldAt = -Infinity;
   #ticksAsleep = 0;
+  /** Until then something is new that others may not have. */
+  #stirredUntil = 0;
+  #addresses: readonly string[] = [];
 
   constructor(options: MembershipMachineOptions) {
     this.#self = selfRecord(options);
@@ -83,7 +88,7 @@ export class MembershipMachine {
   /** `now`: monotonic ms. */
   accept(event: MembershipEvent, now: number): readonly MembershipEffect[] {
     this.#take(event, now);
-    this.#spreadNews();
+    this.#spreadNews(now);
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -166,7 +171,9 @@ export class MembershipMachine {
     const target = isProbing ? this.#prober.next() : undefined;
     if (target !== undefined) this.#prober.watch(target, now);
     const others = this.#table.others().filter((peer) => peer.isConnected && peer !== target);
-    const partners = this.#draw.pick(others, EXCHANGE_PARTNERS - (target === undefined ? 0 : 1));
+    const isCalm = now >= this.#stirredUntil && this.#tick % CALM_TICKS !== 0;
+    const count = (isCalm ? 1 : EXCHANGE_PARTNERS) - (target?.isConnected === true ? 1 : 0);
+    const partners = this.#draw.pick(others, count);
     if (target?.isConnected === true) partners.push(target);
     if (partners.length === 0) return;
     const digest = this.#entropy.digest(this.#tick);
@@ -185,7 +192,9 @@ export class MembershipMachine {
   #sayLoad(load: LoadRecord, now: number): void {
     const self = this.#self;
     const isStale = now - this.#loadToldAt >= LOAD_REFRESH_MS;
-    if (!isStale && !isWorthTelling(self.load, load)) return;
+    const isNew = isWorthTelling(self.load, load);
+    if (!isStale && !isNew) return;
+    if (isNew) this.#stir(now);
     self.load = load;
     self.loadVersion++;
     self.view = undefined;
@@ -194,6 +203,8 @@ export class MembershipMachine {
 
   #sayAddresses(addresses: readonly string[]): void {
     const { about } = this.#self;
+    if (addresses === this.#addresses) return;
+    this.#addresses = addresses;
     const next = addresses.slice(0, ADDRESSES_MAX);
     if (about === undefined || next.join(" ") === about.addresses.join(" ")) return;
     this.#self.about = { ...about, version: about.version + 1, addresses: next };
@@ -269,7 +280,7 @@ export class MembershipMachine {
         const claim = { boot: item.b, counter, state, accusers, proof: item.p };
         if (this.#states.claim(record, claim, now)) this.#health.worse();
       }
-      if (record !== this.#self) this.#applyLoad(record, item);
+      if (record !== this.#self) this.#applyLoad(record, item, now);
     }
   }
 
@@ -292,16 +303,19 @@ export class MembershipMachine {
     if (known !== undefined && (a.boot - known.boot || a.version - known.version) <= 0) return;
     const before = addressesOf(record).join(" ");
     record.about = a;
+    this.#stir(now);
     this.#states.changed(record);
     if (addressesOf(record).join(" ") === before) return;
     this.#keep(record);
   }
 
-  #applyLoad(record: PeerRecord, item: TalkItem): void {
+  #applyLoad(record: PeerRecord, item: TalkItem, now: number): void {
     if (item.l === undefined || item.b !== record.boot) return;
     const [version, tuple] = item.l;
     if (version <= loadVersion(record)) return;
+    const before = record.load;
     record.load = loadFromTuple(tuple);
+    if (isWorthTelling(before, record.load)) this.#stir(now);
     record.loadBoot = item.b;
     record.loadVersion = version;
     this.#states.changed(record);
@@ -400,9 +414,14 @@ export class MembershipMachine {
     );
   }
 
-  #spreadNews(): void {
+  #stir(now: number): void {
+    this.#stirredUntil = now + STIR_MS;
+  }
+
+  #spreadNews(now: number): void {
     const news = this.#states.takeNews();
     if (news.length === 0) return;
+    this.#stir(now);
     const items = news.slice(0, RUMOUR_ITEMS_MAX).map((record) => itemOf(record, STATE_PART));
     const listeners = this.#table.others().filter((peer) => peer.isConnected);
     for (const peer of this.#draw.pick(listeners, RUMOUR_FANOUT))
