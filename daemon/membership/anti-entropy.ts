@@ -40,6 +40,13 @@ import {
 import type { PeerTable } from "./peer-table.ts";
 import type { SeededDraw } from "./seeded-draw.ts";
 
+interface Asked {
+  readonly record: PeerRecord;
+  readonly parts: ItemParts;
+  /** Whether the other side has heard of the peer. */
+  readonly isKnown: boolean;
+}
+
 export class AntiEntropy {
   readonly #table: PeerTable;
   readonly #draw: SeededDraw;
@@ -71,18 +78,19 @@ export class AntiEntropy {
 
   /** What the sender of a digest lacks, and what it has newer. */
   answer(digest: Digest, to: PeerRecord, now: number): { items: TalkItem[]; wants: Want[] } {
-    const theirs = new Map(digest.entries.map((entry) => [entry.key, entry]));
+    const theirs = digest.entries;
     const wants: Want[] = [];
     const hasRoom = this.#table.memberCount < PEERS_MAX;
-    for (const entry of digest.entries) {
+    for (const entry of theirs.values()) {
       const want = this.#wanted(entry, hasRoom);
       if (want !== 0) wants.push([entry.key, want]);
     }
-    const lacking: { record: PeerRecord; parts: ItemParts }[] = [];
+    const lacking: Asked[] = [];
     for (const record of this.#table.all()) {
       if (!record.isMember || record.boot === 0 || !isInWindow(record.key, digest.window)) continue;
       const parts = lackingParts(record, theirs.get(record.key), to);
-      if (parts !== undefined) lacking.push({ record, parts });
+      const isKnown = theirs.has(record.key);
+      if (parts !== undefined) lacking.push({ record, parts, isKnown });
     }
     return { items: this.#within(lacking, now), wants };
   }
@@ -92,7 +100,7 @@ export class AntiEntropy {
     const asked = wants.flatMap(([key, what]) => {
       const record = this.#table.byKey(key);
       if (record === undefined || !record.isMember || record.boot === 0) return [];
-      return [{ record, parts: partsOf(what) }];
+      return [{ record, parts: partsOf(what), isKnown: what !== WANT_ALL }];
     });
     return this.#within(asked, now);
   }
@@ -115,7 +123,7 @@ export class AntiEntropy {
   }
 
   /** Starts anywhere, so that what did not fit this time is not always the same. */
-  #within(asked: readonly { record: PeerRecord; parts: ItemParts }[], now: number): TalkItem[] {
+  #within(asked: readonly Asked[], now: number): TalkItem[] {
     this.#fill(now);
     const start = this.#draw.below(Math.max(1, asked.length));
     const items: TalkItem[] = [];
@@ -126,7 +134,8 @@ export class AntiEntropy {
       let item = itemOf(next.record, next.parts);
       let bytes = itemBytes(item);
       if (bytes > Math.min(room, this.#tokens)) {
-        if (!next.parts.state) continue;
+        // Who does not know the peer can do nothing with a bare verdict.
+        if (!next.parts.state || !next.isKnown) continue;
         item = itemOf(next.record, STATE_PART);
         bytes = itemBytes(item);
       }

@@ -16,7 +16,7 @@ export interface DigestEntry {
 
 export interface Digest {
   readonly window: DigestWindow;
-  readonly entries: readonly DigestEntry[];
+  readonly entries: ReadonlyMap<PeerKey, DigestEntry>;
 }
 
 export interface DigestWindow {
@@ -57,17 +57,18 @@ export function decodeDigest(data: Uint8Array): Digest | undefined {
   const reader = new DigestReader(data);
   const window = { bits: reader.byte(), part: reader.byte() };
   if (window.bits > BITS_MAX || window.part >= 1 << window.bits) return undefined;
-  const entries: DigestEntry[] = [];
+  const entries = new Map<PeerKey, DigestEntry>();
   while (!reader.isAtEnd && !reader.isBroken) {
-    entries.push({
+    const entry = {
       key: reader.key(),
       boot: reader.number(),
       counter: reader.number(),
       rank: reader.number(),
       about: reader.number(),
       load: reader.number(),
-    });
-    if ((entries.at(-1)?.rank ?? 0) >= STATES_BY_RANK.length) return undefined;
+    };
+    if (entry.rank >= STATES_BY_RANK.length) return undefined;
+    entries.set(entry.key, entry);
   }
   return reader.isBroken ? undefined : { window, entries };
 }

@@ -11,6 +11,10 @@ export const LEFT_KEPT_MS = 30 * 24 * 3600 * 1000;
 export const TICK_MS = 1000;
 /** Connected peers that each tick exchanges digests with; one of them is the probed one. */
 export const EXCHANGE_PARTNERS = 2;
+/** While nothing changes the probed one alone, except every so many ticks: a peer that is called dead is never probed. */
+export const CALM_TICKS = 4;
+/** How long after a change it is not calm, ms: by then a rumour has gone round a mesh of hundreds. */
+export const STIR_MS = 5000;
 /** Beyond this many peers a digest is a rotating part, at most this long. */
 export const DIGEST_PEERS_MAX = 128;
 /** Then every so many ticks a whole one goes to one partner. */
@@ -60,6 +64,10 @@ export const SLEPT_MS = 5000;
 
 /** Peers that a change of state is told to at once; anti-entropy brings it to the rest. */
 export const RUMOUR_FANOUT = 3;
+/** Changes told at once in one message; more (a healed partition of hundreds) is left to anti-entropy. */
+export const RUMOUR_ITEMS_MAX = 256;
+/** Who said that it goes to sleep and still ticks this often was kept awake. */
+export const AWAKE_TICKS = 5;
 
 /** Records sent, bytes a second, and how much may be saved up for a joining peer. */
 export const LOAD_BYTES_PER_S_MAX = 32 * 1024;

@@ -6,6 +6,7 @@
 import type { LoadRecord, PeerId, PeerView } from "../../src/model/peer.ts";
 import {
   ADDRESSES_MAX,
+  aboutProfile,
   loadFromTuple,
   STATES_BY_RANK,
   type LeaveReason,
@@ -14,7 +15,7 @@ import {
 } from "../../src/wire/membership-protocol.ts";
 import type { TransportEvent } from "../../src/wire/transport.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
-import { decodeDigest } from "./digest.ts";
+import { decodeDigest, type DigestEntry } from "./digest.ts";
 import { leaveCommitment } from "./leave-proof.ts";
 import { isWorthTelling } from "./load-change.ts";
 import { LocalHealth } from "./local-health.ts";
@@ -26,11 +27,15 @@ import type {
   MembershipMachineOptions,
 } from "./membership-events.ts";
 import {
+  AWAKE_TICKS,
+  CALM_TICKS,
   EXCHANGE_PARTNERS,
   LATE_TICK_MS,
   LOAD_REFRESH_MS,
   REFUSED_PROOF_MS,
   RUMOUR_FANOUT,
+  RUMOUR_ITEMS_MAX,
+  STIR_MS,
 } from "./membership-limits.ts";
 import {
   ALL_PARTS,
@@ -58,6 +63,10 @@ export class MembershipMachine {
   #effects: MembershipEffect[] = [];
   #tick = 0;
   #loadToldAt = -Infinity;
+  #ticksAsleep = 0;
+  /** Until then something is new that others may not have. */
+  #stirredUntil = 0;
+  #addresses: readonly string[] = [];
 
   constructor(options: MembershipMachineOptions) {
     this.#self = selfRecord(options);
@@ -79,7 +88,7 @@ export class MembershipMachine {
   /** `now`: monotonic ms. */
   accept(event: MembershipEvent, now: number): readonly MembershipEffect[] {
     this.#take(event, now);
-    this.#spreadNews();
+    this.#spreadNews(now);
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -122,7 +131,7 @@ export class MembershipMachine {
         return this.#transport(event.event, now);
       case "slept":
         // Others may have given up on us; what they say of the former incarnation must not stick.
-        return this.#states.renew("alive");
+        return this.#wokeUp();
       case "leaving":
         return this.#leave(event.why);
       case "revoked":
@@ -136,6 +145,7 @@ export class MembershipMachine {
       this.#prober.shift(event.lateMs);
       this.#states.shift(event.lateMs);
     }
+    if (this.#self.state === "asleep" && ++this.#ticksAsleep >= AWAKE_TICKS) this.#wokeUp();
     this.#health.loopDelay(event.load.loopDelayMs);
     this.#sayAddresses(event.addresses);
     this.#sayLoad(event.load, now);
@@ -143,6 +153,11 @@ export class MembershipMachine {
     this.#prober.sweep(now);
     this.#states.sweep(now);
     this.#exchange(now);
+  }
+
+  #wokeUp(): void {
+    this.#ticksAsleep = 0;
+    this.#states.renew("alive");
   }
 
   #due(now: number): void {
@@ -156,7 +171,9 @@ export class MembershipMachine {
     const target = isProbing ? this.#prober.next() : undefined;
     if (target !== undefined) this.#prober.watch(target, now);
     const others = this.#table.others().filter((peer) => peer.isConnected && peer !== target);
-    const partners = this.#draw.pick(others, EXCHANGE_PARTNERS - (target === undefined ? 0 : 1));
+    const isCalm = now >= this.#stirredUntil && this.#tick % CALM_TICKS !== 0;
+    const count = (isCalm ? 1 : EXCHANGE_PARTNERS) - (target?.isConnected === true ? 1 : 0);
+    const partners = this.#draw.pick(others, count);
     if (target?.isConnected === true) partners.push(target);
     if (partners.length === 0) return;
     const digest = this.#entropy.digest(this.#tick);
@@ -175,7 +192,9 @@ export class MembershipMachine {
   #sayLoad(load: LoadRecord, now: number): void {
     const self = this.#self;
     const isStale = now - this.#loadToldAt >= LOAD_REFRESH_MS;
-    if (!isStale && !isWorthTelling(self.load, load)) return;
+    const isNew = isWorthTelling(self.load, load);
+    if (!isStale && !isNew) return;
+    if (isNew) this.#stir(now);
     self.load = load;
     self.loadVersion++;
     self.view = undefined;
@@ -184,6 +203,8 @@ export class MembershipMachine {
 
   #sayAddresses(addresses: readonly string[]): void {
     const { about } = this.#self;
+    if (addresses === this.#addresses) return;
+    this.#addresses = addresses;
     const next = addresses.slice(0, ADDRESSES_MAX);
     if (about === undefined || next.join(" ") === about.addresses.join(" ")) return;
     this.#self.about = { ...about, version: about.version + 1, addresses: next };
@@ -222,9 +243,9 @@ export class MembershipMachine {
     this.#apply(talk.i, now);
     const digest = talk.d === undefined ? undefined : decodeDigest(talk.d);
     // Its own entry there is the newest word on it, and may be a restart.
-    const own = digest?.entries.find((entry) => entry.key === peer.key);
+    const own = digest?.entries.get(peer.key);
     if (own !== undefined) this.#states.sawBoot(peer, own.boot, now);
-    if (digest !== undefined) this.#readAboutSelf(digest.entries, now);
+    if (digest !== undefined) this.#readAboutSelf(digest.entries.get(this.#self.key), now);
     const { items, wants } =
       digest === undefined ? { items: [], wants: [] } : this.#entropy.answer(digest, peer, now);
     // Whom we accuse must learn it from us first.
@@ -235,11 +256,7 @@ export class MembershipMachine {
   }
 
   /** What the sender believes of us, to be refuted at once. */
-  #readAboutSelf(
-    entries: NonNullable<ReturnType<typeof decodeDigest>>["entries"],
-    now: number,
-  ): void {
-    const entry = entries.find(({ key }) => key === this.#self.key);
+  #readAboutSelf(entry: DigestEntry | undefined, now: number): void {
     if (entry === undefined) return;
     const state = STATES_BY_RANK[entry.rank] ?? "dead";
     const claim = {
@@ -263,7 +280,7 @@ export class MembershipMachine {
         const claim = { boot: item.b, counter, state, accusers, proof: item.p };
         if (this.#states.claim(record, claim, now)) this.#health.worse();
       }
-      if (record !== this.#self) this.#applyLoad(record, item);
+      if (record !== this.#self) this.#applyLoad(record, item, now);
     }
   }
 
@@ -286,16 +303,19 @@ export class MembershipMachine {
     if (known !== undefined && (a.boot - known.boot || a.version - known.version) <= 0) return;
     const before = addressesOf(record).join(" ");
     record.about = a;
+    this.#stir(now);
     this.#states.changed(record);
     if (addressesOf(record).join(" ") === before) return;
     this.#keep(record);
   }
 
-  #applyLoad(record: PeerRecord, item: TalkItem): void {
+  #applyLoad(record: PeerRecord, item: TalkItem, now: number): void {
     if (item.l === undefined || item.b !== record.boot) return;
     const [version, tuple] = item.l;
     if (version <= loadVersion(record)) return;
+    const before = record.load;
     record.load = loadFromTuple(tuple);
+    if (isWorthTelling(before, record.load)) this.#stir(now);
     record.loadBoot = item.b;
     record.loadVersion = version;
     this.#states.changed(record);
@@ -394,10 +414,15 @@ export class MembershipMachine {
     );
   }
 
-  #spreadNews(): void {
+  #stir(now: number): void {
+    this.#stirredUntil = now + STIR_MS;
+  }
+
+  #spreadNews(now: number): void {
     const news = this.#states.takeNews();
     if (news.length === 0) return;
-    const items = news.map((record) => itemOf(record, STATE_PART));
+    this.#stir(now);
+    const items = news.slice(0, RUMOUR_ITEMS_MAX).map((record) => itemOf(record, STATE_PART));
     const listeners = this.#table.others().filter((peer) => peer.isConnected);
     for (const peer of this.#draw.pick(listeners, RUMOUR_FANOUT))
       this.#send(peer.id, { t: "news", i: items });
@@ -418,15 +443,10 @@ function selfRecord(options: MembershipMachineOptions): PeerRecord {
   record.boot = boot;
   record.loadBoot = boot;
   record.about = {
+    ...aboutProfile(profile),
     id: self,
     boot,
     version: 1,
-    name: profile.name,
-    release: profile.version,
-    roles: [...profile.roles],
-    labels: { ...profile.labels },
-    platform: profile.platform,
-    abi: profile.abi,
     addresses: addresses.slice(0, ADDRESSES_MAX),
     leaveCommitment: leaveCommitment(options.leaveProof),
     ...(certificate !== undefined && { certificate }),

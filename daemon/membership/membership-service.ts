@@ -2,8 +2,7 @@
  * Runs the membership machine: the transport's messages and events and one timer go in, what it wants done is done. Watches three
  * clocks, since a machine that slept must not act on what it believed before.
  */
-import { uptime } from "node:os";
-import type { Clock } from "../../src/env/clock.ts";
+import { systemBootMs, type Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import type { Random } from "../../src/env/random.ts";
 import type { LoadRecord, PeerId, PeerProfile, PeerView } from "../../src/model/peer.ts";
@@ -73,7 +72,7 @@ class MembershipService implements Membership {
     const { transport, random } = options;
     this.#options = options;
     this.self = transport.self;
-    this.#bootMs = options.bootMs ?? (() => uptime() * 1000);
+    this.#bootMs = options.bootMs ?? systemBootMs;
     this.#machine = new MembershipMachine({
       self: transport.self,
       profile: options.profile,

@@ -9,6 +9,7 @@ import {
   type GpuLoad,
   type LoadRecord,
   type PeerId,
+  type PeerProfile,
   type PeerRole,
 } from "../model/peer.ts";
 import { message, MESSAGE_BYTES_MAX } from "./message.ts";
@@ -27,6 +28,9 @@ export const DIGEST_BYTES_MAX = 32 * 1024;
 
 const ADDRESS_CHARS_MAX = 256;
 const LABELS_MAX = 16;
+const NAME_CHARS_MAX = 64;
+const LABEL_CHARS_MAX = 128;
+const RELEASE_CHARS_MAX = 32;
 const GPUS_MAX = 16;
 const PROOF_BYTES = 16;
 const MIB = 1024 * 1024;
@@ -91,8 +95,8 @@ const about = v.object({
   id: peerId,
   boot: count,
   version: count,
-  name: text(64),
-  release: text(32),
+  name: text(NAME_CHARS_MAX),
+  release: text(RELEASE_CHARS_MAX),
   /** A role that we do not know is a newer peer's: it gives nothing here. */
   roles: v.pipe(
     v.array(text(32)),
@@ -101,9 +105,9 @@ const about = v.object({
       roles.filter((role): role is PeerRole => (PEER_ROLES as readonly string[]).includes(role)),
     ),
   ),
-  labels: v.pipe(v.record(text(64), text(128)), v.maxEntries(LABELS_MAX)),
-  platform: text(64),
-  abi: text(32),
+  labels: v.pipe(v.record(text(NAME_CHARS_MAX), text(LABEL_CHARS_MAX)), v.maxEntries(LABELS_MAX)),
+  platform: text(NAME_CHARS_MAX),
+  abi: text(RELEASE_CHARS_MAX),
   addresses: v.pipe(v.array(text(ADDRESS_CHARS_MAX)), v.maxLength(ADDRESSES_MAX)),
   leaveCommitment: bytes(PROOF_BYTES),
   certificate: v.optional(text(64)),
@@ -162,19 +166,36 @@ export const TALK: NoticeType<Talk> = {
   message: message(talk, MESSAGE_BYTES_MAX),
 };
 
+/** A profile within the bounds of the message: what we say must not be refused by all others for a label that is too long. */
+export function aboutProfile(
+  profile: PeerProfile,
+): Pick<About, "name" | "release" | "roles" | "labels" | "platform" | "abi"> {
+  const labels = Object.entries(profile.labels)
+    .slice(0, LABELS_MAX)
+    .map(([name, value]) => [name.slice(0, NAME_CHARS_MAX), value.slice(0, LABEL_CHARS_MAX)]);
+  return {
+    name: profile.name.slice(0, NAME_CHARS_MAX),
+    release: profile.version.slice(0, RELEASE_CHARS_MAX),
+    roles: [...profile.roles],
+    labels: Object.fromEntries(labels) as Record<string, string>,
+    platform: profile.platform.slice(0, NAME_CHARS_MAX),
+    abi: profile.abi.slice(0, RELEASE_CHARS_MAX),
+  };
+}
+
 export function loadToTuple(record: LoadRecord): LoadTuple {
-  const mib = (value: number): number => Math.floor(value / MIB);
+  const mib = (value: number): number => Math.floor(finite(value) / MIB);
   return [
-    Math.round(record.cpus * 100),
-    Math.round(record.cpuBusy * 100),
+    Math.round(finite(record.cpus) * 100),
+    Math.round(finite(record.cpuBusy) * 100),
     mib(record.memBytes),
     mib(record.memFreeBytes),
     mib(record.diskFreeBytes),
-    STORE_STATES.indexOf(record.store),
-    record.slots.total,
-    record.slots.busy,
-    record.queue,
-    Math.round(record.loopDelayMs),
+    Math.max(0, STORE_STATES.indexOf(record.store)),
+    finite(record.slots.total),
+    finite(record.slots.busy),
+    finite(record.queue),
+    Math.round(finite(record.loopDelayMs)),
     record.isAccepting,
     record.gpus
       .slice(0, GPUS_MAX)
@@ -183,9 +204,14 @@ export function loadToTuple(record: LoadRecord): LoadTuple {
         name.slice(0, 64),
         mib(memBytes),
         mib(memFreeBytes),
-        Math.round(busy * 100),
+        Math.round(finite(busy) * 100),
       ]),
   ];
+}
+
+/** A sensor's NaN is no reason to say nothing. */
+function finite(value: number): number {
+  return Number.isFinite(value) ? value : 0;
 }
 
 export function loadFromTuple(tuple: LoadTuple): LoadRecord {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { decodeDigest, encodeDigest, WHOLE } from "../../daemon/membership/digest.ts";
 import { newRecord } from "../../daemon/membership/peer-record.ts";
 import { isMfError } from "../../src/model/errors.ts";
@@ -110,27 +110,35 @@ test("whatever members say, nothing throws, we stay alive to ourselves, and say 
 test("a digest comes back as it was, and other bytes are no digest or a bounded one", () => {
   const record = fc.record({ boot: counts, counter: counts, loadVersion: counts, name: names });
   fc.assert(
-    fc.property(fc.array(record, { maxLength: 5 }), (records) => {
-      const made = records.map(({ name, boot, counter, loadVersion }) =>
-        Object.assign(newRecord(peer(name), []), {
-          isMember: true,
-          boot: Math.max(1, boot),
-          loadBoot: Math.max(1, boot),
-          counter,
-          loadVersion,
-        }),
-      );
-      const digest = decodeDigest(encodeDigest(made, WHOLE));
-      assert.deepEqual(
-        digest?.entries.map(({ key, boot, counter, load }) => [key, boot, counter, load]),
-        made.map((each) => [each.key, each.boot, each.counter, each.loadVersion]),
-      );
-    }),
+    fc.property(
+      fc.uniqueArray(record, { maxLength: 4, selector: ({ name }) => name }),
+      (records) => {
+        const made = records.map(({ name, boot, counter, loadVersion }) =>
+          Object.assign(newRecord(peer(name), []), {
+            isMember: true,
+            boot: Math.max(1, boot),
+            loadBoot: Math.max(1, boot),
+            counter,
+            loadVersion,
+          }),
+        );
+        const digest = decodeDigest(encodeDigest(made, WHOLE));
+        assert.deepEqual(
+          [...(digest?.entries.values() ?? [])].map(({ key, boot, counter, load }) => [
+            key,
+            boot,
+            counter,
+            load,
+          ]),
+          made.map((each) => [each.key, each.boot, each.counter, each.loadVersion]),
+        );
+      },
+    ),
   );
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const digest = decodeDigest(bytes);
-      assert.ok((digest?.entries.length ?? 0) <= bytes.length / 6);
+      assert.ok((digest?.entries.size ?? 0) <= bytes.length / 6);
     }),
   );
 });
@@ -185,4 +193,24 @@ test("peers with one key are told apart by their ids: the second is not believed
   mesh.news(id, { ...introduction(twin, { name: "twin" }), k: peerKey(id) });
   assert.equal(mesh.machine.get(twin), undefined);
   assert.equal(mesh.machine.get(id)?.profile?.name, "other");
+});
+
+test("every peer belongs to one part of a digest that is sent in parts", () => {
+  const bits = fc.integer({ min: 1, max: 4 });
+  fc.assert(
+    fc.property(
+      bits,
+      fc.uniqueArray(fc.stringMatching(/^[a-zA-Z0-9]{8}$/), { maxLength: 40 }),
+      (bits, keys) => {
+        const records = keys.map((key) =>
+          Object.assign(newRecord(key as PeerId, []), { isMember: true, boot: 1 }),
+        );
+        const parts = Array.from({ length: 1 << bits }, (_, part) =>
+          decodeDigest(encodeDigest(records, { bits, part })),
+        );
+        const found = parts.flatMap((part) => [...(part?.entries.keys() ?? [])]);
+        assert.deepEqual(found.toSorted(), keys.toSorted());
+      },
+    ),
+  );
 });

@@ -2,14 +2,14 @@
  * Membership of 5 to 60 machines in virtual time. MF_SIM_SEEDS and MF_SIM_HOURS make it longer; a failing test names its seed.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import type { MembershipEffect } from "../../daemon/membership/membership-events.ts";
 import { MembershipMachine } from "../../daemon/membership/membership-machine.ts";
 import { MemberStates } from "../../daemon/membership/member-states.ts";
 import { MembershipChecker } from "../support/membership-checker.ts";
 import { exampleLoad, MembershipWorld } from "../support/membership-world.ts";
 
-const SEEDS = Number(process.env["MF_SIM_SEEDS"] ?? 30);
+const SEEDS = Number(process.env["MF_SIM_SEEDS"] ?? 20);
 const HOURS = Number(process.env["MF_SIM_HOURS"] ?? 1);
 const CONVERGE_MS = 150_000;
 
@@ -81,10 +81,10 @@ function strike(world: MembershipWorld, checker: MembershipChecker): void {
   }
 }
 
-/** Failed while this was written, then random ones. */
-const STORM_SEEDS = [...Array.from({ length: SEEDS }, (_, i) => i + 1)];
+/** 1 and 4 failed while this was written. */
+const STORM_SEEDS = Array.from({ length: SEEDS }, (_, i) => i + 1);
 
-test("after any storm all machines agree within 150 s, and nobody was called left who did not leave", () => {
+test("after any storm all machines agree within 150 s, and nobody was called left who did not leave", (t) => {
   const times: number[] = [];
   for (const seed of STORM_SEEDS) {
     const count = seed % 10 === 0 ? 24 : 5 + (seed % 8);
@@ -96,10 +96,10 @@ test("after any storm all machines agree within 150 s, and nobody was called lef
     );
     times.push(convergedMs);
   }
-  console.log(`# converged after ${summary(times)} ms beyond the first 20 s`);
+  t.diagnostic(`converged after ${summary(times)} ms beyond the first 20 s`);
 });
 
-test("sixty machines cut in two halves for ten minutes agree again within a minute and a half", () => {
+test("sixty machines cut in two halves for minutes agree again within a minute and a half", (t) => {
   const world = MembershipWorld.grown(60, { seed: 60 });
   const checker = new MembershipChecker(world);
   assert.ok(checker.converge(60_000) < 30_000, checker.disagreements().slice(0, 5).join("; "));
@@ -114,22 +114,22 @@ test("sixty machines cut in two halves for ten minutes agree again within a minu
   );
   world.heal();
   const ms = checker.converge(90_000);
-  console.log(`# 60 machines, halves healed: all agree after ${ms} ms`);
+  t.diagnostic(`60 machines, halves healed: all agree after ${ms} ms`);
   assert.ok(ms < Infinity, checker.disagreements().slice(0, 5).join("; "));
 });
 
-test(`nobody is falsely called dead at 5 % loss in ${HOURS} virtual hours of 10 machines`, () => {
+test(`nobody is falsely called dead at 5 % loss in ${HOURS} virtual hours of 10 machines`, (t) => {
   const world = MembershipWorld.grown(10, { seed: 5, loss: 0.05, delayMs: [0.2, 200] });
   const checker = new MembershipChecker(world);
   world.run(20_000);
   checker.watch();
   world.run(HOURS * 3_600_000);
-  console.log(`# false suspicions: ${checker.falseSuspects}, false deaths: ${checker.falseDeads}`);
+  t.diagnostic(`false suspicions: ${checker.falseSuspects}, false deaths: ${checker.falseDeads}`);
   assert.equal(checker.falseDeads, 0);
   assert.deepEqual(checker.disagreements(), []);
 });
 
-test("a crash is known within a second, a power cut within the suspicion time", () => {
+test("a crash is known within a second, a power cut within the suspicion time", (t) => {
   for (const kind of ["crash", "vanish"] as const) {
     for (const count of [5, 10, 50]) {
       const world = MembershipWorld.grown(count, { seed: count });
@@ -140,7 +140,7 @@ test("a crash is known within a second, a power cut within the suspicion time", 
       checker.died(victim);
       victim[kind]();
       world.run(60_000);
-      console.log(`# ${kind}, ${count} machines: dead after ${summary(checker.detections)} ms`);
+      t.diagnostic(`${kind}, ${count} machines: dead after ${summary(checker.detections)} ms`);
       assert.equal(checker.detections.length, count - 1);
       assert.ok(Math.max(...checker.detections) < (kind === "crash" ? 1000 : 40_000));
     }
@@ -166,7 +166,7 @@ test("a machine that slept for hours says so to its own, and is alive to all soo
   sleeper.say("sleep");
   world.run(100);
   sleeper.sleep();
-  world.run(8 * 3_600_000);
+  world.run(2 * 3_600_000);
   for (const machine of world.machines.filter(({ isUp }) => isUp))
     assert.equal(machine.membership?.get(sleeper.id)?.state, "asleep");
   sleeper.wake();
@@ -215,4 +215,34 @@ function summary(values: readonly number[]): string {
   const at = (share: number): number =>
     Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
   return `p50 ${at(0.5)}, p90 ${at(0.9)}, max ${at(1)}`;
+}
+
+test("an idle mesh of 50 talks less than 6 KB/s a peer, one whose load changes each second less than 12", (t) => {
+  for (const count of [10, 50]) {
+    const world = MembershipWorld.grown(count, { seed: count });
+    world.run(60_000);
+    world.isEncoded = true;
+    assert.ok(traffic(t, world, 0) < 6000);
+    assert.ok(traffic(t, world, 1) < 12_000);
+  }
+});
+
+/** Bytes a second and peer while this share of the machines changes its load each second. */
+function traffic(t: TestContext, world: MembershipWorld, busyShare: number): number {
+  const seconds = 30;
+  const before = { bytes: world.byteCount, messages: world.messageCount, cpu: process.cpuUsage() };
+  for (let second = 0; second < seconds; second++) {
+    for (const machine of world.machines)
+      if (world.draw.next() < busyShare)
+        machine.load = { ...machine.load, slots: { total: 8, busy: world.draw.below(9) } };
+    world.run(1000);
+  }
+  const { user, system } = process.cpuUsage(before.cpu);
+  const perPeer = (total: number): number => total / seconds / world.machines.length;
+  const bytes = Math.round(perPeer(world.byteCount - before.bytes));
+  t.diagnostic(
+    `${world.machines.length} machines, ${busyShare === 0 ? "idle" : "all changing"}, each: ${bytes} B/s, ` +
+      `${perPeer(world.messageCount - before.messages).toFixed(1)} messages/s, ${perPeer((user + system) / 1000).toFixed(2)} ms CPU/s`,
+  );
+  return bytes;
 }

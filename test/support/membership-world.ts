@@ -9,67 +9,13 @@ import { silentLogger } from "../../src/env/logger.ts";
 import type { LoadRecord, PeerId } from "../../src/model/peer.ts";
 import type { LeaveReason } from "../../src/wire/membership-protocol.ts";
 import type { NoticeType, Transport, TransportEvent } from "../../src/wire/transport.ts";
-
-interface Timed {
-  at: number;
-  readonly order: number;
-  run: (() => void) | undefined;
-}
-
-/** A binary heap: the simulations deliver millions of events. */
-class EventHeap {
-  readonly #heap: Timed[] = [];
-  #order = 0;
-
-  push(at: number, run: () => void): Timed {
-    const timed: Timed = { at, order: this.#order++, run };
-    let i = this.#heap.push(timed) - 1;
-    for (
-      let up = (i - 1) >> 1;
-      i > 0 && isBefore(timed, this.#heap[up] as Timed);
-      up = (i - 1) >> 1
-    ) {
-      this.#heap[i] = this.#heap[up] as Timed;
-      i = up;
-    }
-    this.#heap[i] = timed;
-    return timed;
-  }
-
-  get next(): Timed | undefined {
-    return this.#heap[0];
-  }
-
-  pop(): Timed | undefined {
-    const first = this.#heap[0];
-    const last = this.#heap.pop();
-    if (first === undefined || last === undefined || first === last) return first;
-    let i = 0;
-    for (;;) {
-      let down = 2 * i + 1;
-      if (down >= this.#heap.length) break;
-      const right = this.#heap[down + 1];
-      if (right !== undefined && isBefore(right, this.#heap[down] as Timed)) down++;
-      if (!isBefore(this.#heap[down] as Timed, last)) break;
-      this.#heap[i] = this.#heap[down] as Timed;
-      i = down;
-    }
-    this.#heap[i] = last;
-    return first;
-  }
-}
-
-function isBefore(a: Timed, b: Timed): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order);
-}
+import { EventHeap } from "./event-heap.ts";
 
 export interface WorldOptions {
   readonly seed: number;
   /** Share of messages lost. */
   readonly loss?: number;
   readonly delayMs?: readonly [number, number];
-  /** Encodes and decodes every message, and counts its bytes. */
-  readonly isEncoded?: boolean;
 }
 
 export class MembershipWorld {
@@ -80,6 +26,8 @@ export class MembershipWorld {
   messageCount = 0;
   byteCount = 0;
   loss: number;
+  /** Encodes and decodes every message, and counts its bytes. */
+  isEncoded = false;
   readonly options: WorldOptions;
   readonly #heap = new EventHeap();
   readonly #byId = new Map<PeerId, SimulatedMachine>();
@@ -388,7 +336,7 @@ export class SimulatedTransport implements Transport {
     if (target === undefined || !this.#machine.connections.has(target)) return;
     world.messageCount++;
     let delivered = message;
-    if (world.options.isEncoded === true) {
+    if (world.isEncoded) {
       const bytes = type.message.encode(message);
       world.byteCount += bytes.length;
       delivered = type.message.decode(bytes);

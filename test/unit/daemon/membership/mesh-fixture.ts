@@ -100,7 +100,7 @@ export class MeshFixture {
     const told = this.effects.flatMap((effect) => {
       if (effect.t !== "tell") return [];
       const { event } = effect;
-      return event.t === "changed" ? [`${event.was} ${event.peer.state}`] : [`${event.t}`];
+      return event.t === "changed" ? [`${event.was} ${event.peer.state}`] : [event.t];
     });
     this.effects.length = 0;
     return told.filter((text) => {
