@@ -17,14 +17,13 @@ import {
   type WireOutcome,
 } from "../../src/wire/placement-values.ts";
 import { SCAN_ITEMS_MAX } from "../../src/wire/frame-scan.ts";
-import { inputContentIds } from "./input-contents.ts";
+import { inputContentIds, locationIn } from "./input-contents.ts";
 import { INLINE_CONTENT_BYTES_MAX, PART_BYTES_MAX } from "./placement-limits.ts";
 
 export interface GrantedBatch {
   readonly batch: AttemptBatch;
   readonly origin: BatchOrigin;
   readonly isExclusive: boolean;
-  readonly expectedMs?: number;
 }
 
 export interface GrantTerms {
@@ -32,6 +31,7 @@ export interface GrantTerms {
   readonly ballot: number;
   readonly positions: readonly number[];
   readonly hints: readonly PeerId[];
+  readonly expectedMs?: number;
 }
 
 /** The grant holds as many attempts, from the first, as fit; undefined where not even one does. */
@@ -81,7 +81,7 @@ export function encodeGrant(work: GrantedBatch, terms: GrantTerms): Grant | unde
     memBytesMax: batch.memBytesMax,
     ...(batch.timeoutMs === undefined ? {} : { timeoutMs: batch.timeoutMs }),
     yieldAfterMs: batch.yieldAfterMs,
-    ...(work.expectedMs === undefined ? {} : { expectedMs: work.expectedMs }),
+    ...(terms.expectedMs === undefined ? {} : { expectedMs: terms.expectedMs }),
   };
 }
 
@@ -92,14 +92,6 @@ function isDecodable(attempt: Uint8Array): boolean {
   } catch {
     return false;
   }
-}
-
-export function locationIn(
-  contents: AttemptBatch["contents"],
-  id: Cid,
-): ContentLocation | undefined {
-  if (contents instanceof Map) return contents.get(id);
-  return (contents as Readonly<Record<string, ContentLocation>>)[id];
 }
 
 function inlineContents(
@@ -168,8 +160,8 @@ function wireOutcome(outcome: AttemptOutcome): WireOutcome {
   return {
     position,
     result,
-    ...(outputs === undefined ? {} : { outputs: { ...outputs } as WireOutcome["outputs"] & {} }),
-    ...(tables === undefined ? {} : { tables: { ...tables } as WireOutcome["tables"] & {} }),
+    ...(outputs === undefined ? {} : { outputs: { ...outputs } }),
+    ...(tables === undefined ? {} : { tables: { ...tables } }),
     ...(error === undefined ? {} : { error: plainRecord(error) }),
     wallMs,
     cpuMs,
@@ -201,7 +193,11 @@ function plainRecord({ code, details, stack }: ErrorRecord): ErrorRecord {
 }
 
 /** @param size attempts of the lease @throws MfError MESSAGE_MALFORMED */
-export function decodeOutcomes(parts: readonly Uint8Array[], size: number, by: string): AttemptOutcome[] {
+export function decodeOutcomes(
+  parts: readonly Uint8Array[],
+  size: number,
+  by: string,
+): AttemptOutcome[] {
   const seen = new Set<number>();
   return parts.map((part) => {
     const outcome = OUTCOME.decode(part);
@@ -210,7 +206,8 @@ export function decodeOutcomes(parts: readonly Uint8Array[], size: number, by: s
     seen.add(outcome.position);
     if (outcome.result === "succeeded" && outcome.outputs === undefined)
       throw malformed("a success without outputs");
-    if (outcome.error?.code === "PEER_LOST") throw malformed("a worker cannot know that it is lost");
+    if (outcome.error?.code === "PEER_LOST")
+      throw malformed("a worker cannot know that it is lost");
     for (const outputs of [outcome.outputs, outcome.tables])
       for (const { ref, data } of Object.values(outputs ?? {}))
         if (data !== undefined) checkContent(ref.id, data);

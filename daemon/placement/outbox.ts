@@ -13,6 +13,7 @@ import type { Transport } from "../../src/wire/transport.ts";
 import {
   GRANT_MS_MAX,
   OUTBOX_BYTES_MAX,
+  OUTBOX_LEASES_MAX,
   OUTBOX_MS_MAX,
   OUTBOX_PAUSE_MS,
   OUTBOX_PAUSE_MS_MAX,
@@ -86,7 +87,8 @@ export class Outbox {
     this.#entries.set(finished.working.lease, entry);
     this.#bytes += bytes;
     for (const lease of this.#entries.keys()) {
-      if (this.#bytes <= OUTBOX_BYTES_MAX || lease === finished.working.lease) break;
+      const isSmall = this.#bytes <= OUTBOX_BYTES_MAX && this.#entries.size <= OUTBOX_LEASES_MAX;
+      if (isSmall || lease === finished.working.lease) break;
       this.#remove(lease, "too many wait");
     }
     void this.#send(finished.working.lease, entry);
@@ -105,7 +107,8 @@ export class Outbox {
 
   /** It can be reached again. */
   wake(owner: PeerId): void {
-    for (const [lease, entry] of this.#entries) if (entry.owner === owner) this.#sendSoon(lease, entry);
+    for (const [lease, entry] of this.#entries)
+      if (entry.owner === owner) this.#sendSoon(lease, entry);
   }
 
   close(): void {
@@ -136,7 +139,9 @@ export class Outbox {
           isUnfit,
           room: roomFor(owner),
         };
-        const answer = await transport.request(owner, HAND_IN, message, { timeoutMs: GRANT_MS_MAX });
+        const answer = await transport.request(owner, HAND_IN, message, {
+          timeoutMs: GRANT_MS_MAX,
+        });
         verdict = answer.verdict;
         // While it was on its way the run may have got another owner: that one gets all of it.
         if (entry.owner === owner && entry.next === next && verdict === "taken") entry.next++;

@@ -1,11 +1,7 @@
 /** Where a batch goes, or whom to ask: offers priced by transfer, expected time and queue. Pure, but for the draw it is given. */
 import type { PeerId, PeerView } from "../../src/model/peer.ts";
 import type { PeerAccount } from "./peer-account.ts";
-import {
-  BANDWIDTH_GUESS,
-  LOCALITY_WAIT_MS_MAX,
-  RANDOM_PROBES,
-} from "./placement-limits.ts";
+import { BANDWIDTH_GUESS, LOCALITY_WAIT_MS_MAX, RANDOM_PROBES } from "./placement-limits.ts";
 import type { Ticket } from "./ticket-book.ts";
 
 export interface PlaceQuestion {
@@ -48,8 +44,7 @@ export function placeFor(question: PlaceQuestion): PlaceAnswer {
     const price = latencyMs + transferMs + workMs;
     if (!account.isAvoided(now)) leastTransferMs = Math.min(leastTransferMs, transferMs);
     if (account.canStart(request, now)) {
-      if (start === undefined || price < start.price)
-        start = { peer: view.id, price, transferMs };
+      if (start === undefined || price < start.price) start = { peer: view.id, price, transferMs };
     } else if (start === undefined && account.canQueue(request, now)) {
       const slots = Math.max(1, view.load?.slots.total ?? 1);
       const queued = price + workMs * (1 + Math.max(0, slots - account.queueRoom) / slots);

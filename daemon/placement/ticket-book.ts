@@ -18,7 +18,7 @@ import {
 import { CANCEL_MS_MAX, EARLY_OUTCOMES_MAX } from "./placement-limits.ts";
 
 export interface Ticket {
-  readonly request: TicketRequest;
+  request: TicketRequest;
   readonly createdAtMs: number;
   /** Positions that nobody has been granted. */
   open: number[];
@@ -123,6 +123,16 @@ export class TicketBook {
     this.#finish(ticket);
   }
 
+  /** Batches planned before the first task of their step had ended learn how long it takes. */
+  learn(environment: string, taskMs: number): void {
+    for (const ticket of this.#waiting) {
+      const { request } = ticket;
+      if (request.taskMs !== undefined || request.environment !== environment) continue;
+      const expectedMs = taskMs * request.memoKeys.length;
+      ticket.request = { ...request, taskMs, expectedMs };
+    }
+  }
+
   adopt({ lease: id, peer, run, memoKeys }: AdoptedLease, now: number): void {
     const keys = memoKeys.map((memoKey) => taskKey(run, memoKey));
     const times = { grantedAtMs: now, renewedAtMs: now };
@@ -133,9 +143,7 @@ export class TicketBook {
   /** Everything that is open goes to the peer. */
   assign(ticket: Ticket, id: string, peer: PeerId, now: number): readonly number[] {
     const { request, open } = ticket;
-    const keys = open.map((position) =>
-      taskKey(request.run, defined(request.memoKeys[position])),
-    );
+    const keys = open.map((position) => taskKey(request.run, defined(request.memoKeys[position])));
     const times = { grantedAtMs: now, renewedAtMs: now };
     this.#leases.set(id, { id, peer, run: request.run, keys, isAdopted: false, ...times });
     for (const position of open) ticket.at[position] = id;
@@ -196,7 +204,9 @@ export class TicketBook {
     if (scratchFile !== undefined && !isUsed) this.#effects.push({ t: "discard", scratchFile });
     if (isLast) {
       this.#leases.delete(id);
-      this.#late.delete(id);
+      // An adopted one may be handed in again: the worker cannot tell that its lease was known here.
+      if (lease.isAdopted) this.#keepLate(lease);
+      else this.#late.delete(id);
       // A whole batch given back was not begun at all: it finds another place without troubling the engine.
       const isWhole = isUnfit || outcomes.every(({ result }) => result === "not-started");
       for (const ticket of this.#giveBack(lease, isWhole)) touched.add(ticket);

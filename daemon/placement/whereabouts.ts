@@ -16,7 +16,8 @@ export class Whereabouts {
   note(id: Cid, holder: PeerId, bytes?: number): void {
     const known = this.#get(id) ?? { bytes: undefined, holders: [] };
     if (bytes !== undefined) known.bytes = bytes;
-    if (!known.holders.includes(holder)) known.holders = [holder, ...known.holders].slice(0, HOLDERS_MAX);
+    if (!known.holders.includes(holder))
+      known.holders = [holder, ...known.holders].slice(0, HOLDERS_MAX);
     this.#recent.set(id, known);
     if (this.#recent.size < WHEREABOUTS_MAX / 2) return;
     this.#older = this.#recent;

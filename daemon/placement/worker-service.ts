@@ -49,6 +49,8 @@ export interface WorkerServiceDeps extends ExecutionDeps {
   pulledHere(room: Room): void;
 }
 
+const NO_ROOM: Room = { slots: 0, queue: 0, cores: 0, memBytes: 0, gpus: 0 };
+
 export class WorkerService {
   readonly #deps: WorkerServiceDeps;
   readonly #machine: WorkerMachine;
@@ -92,7 +94,11 @@ export class WorkerService {
     return this.#machine.roomFor(owner, this.#now());
   }
 
-  offer(owner: PeerId, need: WorkerNeed, isReserving: boolean): { isAccepting: boolean; room: Room } {
+  offer(
+    owner: PeerId,
+    need: WorkerNeed,
+    isReserving: boolean,
+  ): { isAccepting: boolean; room: Room } {
     this.#machine.observe(this.#deps.machineNow());
     const room = this.#machine.offer(owner, need, isReserving, this.#now());
     return { isAccepting: this.#machine.isAccepting(this.#now()), room };
@@ -129,7 +135,7 @@ export class WorkerService {
   /** Takes nothing new, gives back what has not begun; resolves when nothing runs and all is handed in. */
   drain(): Promise<void> {
     this.#machine.pause(Infinity);
-    for (const lease of [...this.#machine.leases()]) {
+    for (const lease of Array.from(this.#machine.leases())) {
       const work = this.#works.get(lease.id);
       if (lease.phase !== "running" && work !== undefined) void this.#end(work, { outcomes: [] });
     }
@@ -151,6 +157,8 @@ export class WorkerService {
   #serve(): void {
     const { transport } = this.#deps;
     transport.handle(PROBE, async (from, { demand, isExclusive, inputs, isReserving }) => {
+      if (this.#roleVerdict(from) !== undefined)
+        return { isAccepting: false, room: NO_ROOM, queueMs: 0, held: inputs.map(() => false) };
       const offered = this.offer(from, { demand, isExclusive }, isReserving);
       const held = await this.#deps.store.has(inputs);
       return { ...offered, queueMs: this.#machine.queueMs(this.#now()), held };
@@ -175,16 +183,22 @@ export class WorkerService {
   }
 
   #granted(from: PeerId, grant: Grant): GrantAnswer {
-    const view = this.#deps.viewOf(from);
-    // Before its profile has come here nothing is known of what it may do: it may ask again.
-    if (view?.profile === undefined) return "busy";
-    const { roles } = view.profile;
-    if (!roles.includes("submit") && !roles.includes("store")) return "denied";
+    const verdict = this.#roleVerdict(from);
+    if (verdict !== undefined) return verdict;
     if (!this.#fence.admits(grant.run, grant.ballot)) return "fenced";
     const { demand, isExclusive, expectedMs } = grant;
     const need =
       expectedMs === undefined ? { demand, isExclusive } : { demand, isExclusive, expectedMs };
     return this.#admit(this.#workOf(from, grant), need) ? "accepted" : "busy";
+  }
+
+  /** Before its profile has come here nothing is known of what a peer may do: it may ask again. */
+  #roleVerdict(from: PeerId): GrantAnswer | undefined {
+    const profile = this.#deps.viewOf(from)?.profile;
+    if (profile === undefined) return "busy";
+    return profile.roles.includes("submit") || profile.roles.includes("store")
+      ? undefined
+      : "denied";
   }
 
   #workOf(from: PeerId, grant: Grant): Work {

@@ -96,9 +96,8 @@ const inputSource: v.GenericSchema<unknown, InputSource> = v.lazy(() =>
 );
 const artifactSource = v.pipe(
   v.object({ k: v.literal("artifact"), id: cid, path: v.exactOptional(path) }),
-  v.transform(
-    ({ k, id, path: inside }): InputSource =>
-      inside === undefined ? { k, id } : { k, id, path: inside },
+  v.transform(({ k, id, path: inside }): InputSource =>
+    inside === undefined ? { k, id } : { k, id, path: inside },
   ),
 );
 const bytesSource = v.object({ k: v.literal("bytes"), id: cid, data: bytes });

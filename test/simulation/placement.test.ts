@@ -56,12 +56,17 @@ test("a foreach spreads over all peers, and facts say who ran what", async () =>
   assert.equal(result.state, "succeeded", JSON.stringify(result.failures));
   assert.deepEqual(await mesh.answer(a, handle.run, "sum"), [TOTAL]);
   const executed = mesh.executed();
-  assert.equal(Object.values(executed).reduce((x, y) => x + y), TASKS + 1, "nothing ran twice");
-  for (const count of Object.values(executed)) assert.ok(count > TASKS / 5, JSON.stringify(executed));
+  assert.equal(
+    Object.values(executed).reduce((x, y) => x + y),
+    TASKS + 1,
+    "nothing ran twice",
+  );
+  for (const count of Object.values(executed))
+    assert.ok(count > TASKS / 5, JSON.stringify(executed));
   const by = new Map<string, number>();
   for (const fact of a.store.durable.facts.values())
     if (fact.flow !== "") by.set(fact.by, (by.get(fact.by) ?? 0) + 1);
-  assert.deepEqual(Object.fromEntries([...by].sort()), executed);
+  assert.deepEqual(Object.fromEntries(by), executed);
   for (const entry of a.store.durable.journals.get(runText(handle.run)) ?? [])
     if (entry.t === "tasks-succeeded")
       for (const task of entry.tasks)
@@ -96,7 +101,10 @@ async function threePeers(seed: number): Promise<ReturnType<typeof simulated>> {
   return { world, mesh };
 }
 
-function peerOf(mesh: MeshFixture, name: string): NonNullable<ReturnType<MeshFixture["peers"]["get"]>> {
+function peerOf(
+  mesh: MeshFixture,
+  name: string,
+): NonNullable<ReturnType<MeshFixture["peers"]["get"]>> {
   const peer = mesh.peers.get(name);
   assert.ok(peer !== undefined);
   return peer;
@@ -288,7 +296,15 @@ test("a new owner adopts what runs for the old one instead of running it again",
       id: 1,
       run: runText(handle.run),
       step: "square",
-      code: { kind: "script", codeId: "c" as never, slice: "", isStateless: true, externals: [], resolveFrom: "/", at: "" },
+      code: {
+        kind: "script",
+        codeId: "c" as never,
+        slice: "",
+        isStateless: true,
+        externals: [],
+        resolveFrom: "/",
+        at: "",
+      },
       attempts: keys.map((_, i) => ({ index: [i], attempt: 0, inputs: { fields: {} }, seed: "s" })),
       contents: new Map(),
       eachOutputs: [],

@@ -61,7 +61,11 @@ class WarmFakeHosts extends FakeHosts {
           this.#store.durable.contents.set(ref.id, data);
           return [name, { ref }];
         });
-        return { ...outcome, wallMs, outputs: Object.fromEntries(outputs) as typeof outcome.outputs };
+        return {
+          ...outcome,
+          wallMs,
+          outputs: Object.fromEntries(outputs) as typeof outcome.outputs,
+        };
       }),
     };
   }

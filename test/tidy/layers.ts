@@ -136,7 +136,6 @@ export const PLANNED: readonly string[] = [
   "daemon/admission",
   "daemon/membership",
   "daemon/bulk",
-  "daemon/placement",
   "daemon/ownership",
   "daemon/catalog",
   "daemon/control",
