@@ -241,12 +241,8 @@ export class TicketBook {
     const ticket = this.#tickets.get(id);
     if (ticket === undefined || ticket.cancelUntilMs !== undefined) return;
     ticket.cancelUntilMs = now + CANCEL_MS_MAX;
-    for (const position of ticket.open)
-      this.#settleOne(ticket, position, emptyOutcome(position, "cancelled"));
-    ticket.open = [];
-    this.#waiting.delete(ticket);
     this.#cancelLeases(ticket);
-    this.#finish(ticket);
+    this.settleOpen(ticket, (position) => emptyOutcome(position, "cancelled"));
   }
 
   /** Those cancelled that were waited for long enough. */
@@ -262,8 +258,9 @@ export class TicketBook {
 
   /** Ends every attempt that is open with this outcome. */
   settleOpen(ticket: Ticket, outcomeAt: (position: number) => AttemptOutcome): void {
-    for (const position of ticket.open) this.#settleOne(ticket, position, outcomeAt(position));
+    const { open } = ticket;
     ticket.open = [];
+    for (const position of open) this.#settleOne(ticket, position, outcomeAt(position));
     this.#waiting.delete(ticket);
     this.#finish(ticket);
   }
