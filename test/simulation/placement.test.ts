@@ -1,54 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RunHandle, RunResult } from "../../src/engine/run-api.ts";
 import { runText } from "../../src/model/ids.ts";
-import { collect, constant, each, out, type FlowFixture } from "../support/engine-fixture.ts";
+import { constant, each, out, type FlowFixture } from "../support/engine-fixture.ts";
 import type { FakeStep } from "../support/fake-hosts.ts";
-import type { PeerId } from "../../src/model/peer.ts";
-import { GRANT, HAND_IN, PROBE, type Grant } from "../../src/wire/placement-protocol.ts";
-import { OUTCOME } from "../../src/wire/placement-values.ts";
-import type { Transport } from "../../src/wire/transport.ts";
 import { MeshFixture } from "../support/mesh-fixture.ts";
+import {
+  ended,
+  lostAttempts,
+  peerOf,
+  ranTwice,
+  simulated,
+  started,
+  steps,
+  TASKS,
+  threePeers,
+  TOTAL,
+  until,
+  wideFlow,
+} from "../support/simulated-mesh.ts";
 import { SimulatedWorld } from "../support/simulation.ts";
-
-const TASKS = 400;
-
-const steps: Record<string, FakeStep> = {
-  square: ({ x }) => ({ y: (x as number) ** 2 }),
-  sum: ({ ys }) => ({ total: (ys as number[]).reduce((sum, y) => sum + y, 0) }),
-};
-
-function wideFlow(count = TASKS): FlowFixture {
-  const list = Array.from({ length: count }, (_, i) => i);
-  return {
-    steps: [
-      { name: "square", inputs: { x: each(constant(list)) }, levels: ["square"] },
-      { name: "sum", inputs: { ys: collect(out("square", "y")) } },
-    ],
-  };
-}
-
-const TOTAL = (TASKS * (TASKS - 1) * (2 * TASKS - 1)) / 6;
-
-function simulated(seed: number): { world: SimulatedWorld; mesh: MeshFixture } {
-  const world = new SimulatedWorld(seed);
-  const mesh = new MeshFixture(steps, {
-    clock: world.clock,
-    random: world.random,
-    turn: () => world.event("turn"),
-  });
-  return { world, mesh };
-}
-
-async function ended(world: SimulatedWorld, handle: RunHandle): Promise<RunResult> {
-  assert.equal(await world.runUntil(handle.finished), true);
-  return handle.finished;
-}
-
-async function started(world: SimulatedWorld, start: Promise<RunHandle>): Promise<RunHandle> {
-  await world.runUntil(start);
-  return start;
-}
 
 test("a foreach spreads over all peers, and facts say who ran what", async () => {
   const { world, mesh } = simulated(1);
@@ -78,41 +48,6 @@ test("a foreach spreads over all peers, and facts say who ran what", async () =>
   assert.ok(result.durationMs < (TASKS * 50) / 6 + 1_500, `${result.durationMs} ms`);
   mesh.close();
 });
-
-/** Whether what is asked is so, looked at whenever something happens. */
-async function until(world: SimulatedWorld, isSo: () => boolean): Promise<void> {
-  const watch = async (): Promise<void> => {
-    while (!isSo()) await world.event("watch");
-  };
-  await world.runUntil(watch());
-}
-
-function ranTwice(mesh: MeshFixture): number {
-  const tasks = new Map<string, number>();
-  for (const { fake } of mesh.peers.values())
-    for (const [task, count] of fake.executed) tasks.set(task, (tasks.get(task) ?? 0) + count);
-  return [...tasks.values()].filter((count) => count > 1).length;
-}
-
-function lostAttempts(mesh: MeshFixture, handle: RunHandle): number {
-  const journal = mesh.peers.get("a")?.store.durable.journals.get(runText(handle.run)) ?? [];
-  return journal.filter((entry) => entry.t === "attempt-failed" && entry.outcome === "lost").length;
-}
-
-async function threePeers(seed: number): Promise<ReturnType<typeof simulated>> {
-  const { world, mesh } = simulated(seed);
-  for (const name of ["a", "b", "c"]) await mesh.add(name, { taskMs: 50 });
-  return { world, mesh };
-}
-
-function peerOf(
-  mesh: MeshFixture,
-  name: string,
-): NonNullable<ReturnType<MeshFixture["peers"]["get"]>> {
-  const peer = mesh.peers.get(name);
-  assert.ok(peer !== undefined);
-  return peer;
-}
 
 test("a peer that is killed half-way costs only what it was doing", async () => {
   const { world, mesh } = await threePeers(2);
@@ -388,78 +323,5 @@ test("a peer that joins while a run waits gets work at once", async () => {
   assert.equal(a.fake.executedCount, 0, "before the first task of the other has ended");
   const result = await ended(world, handle);
   assert.equal(result.state, "succeeded", JSON.stringify(result.failures));
-  mesh.close();
-});
-
-const PLENTY = { slots: 2, queue: 2, cores: 2, memBytes: 8e9, gpus: 0 };
-
-/** Takes every batch that is offered to it. */
-function takesAll(liar: Transport, then: (grant: Grant, owner: PeerId) => void): void {
-  liar.handle(PROBE, async (_, { inputs }) => ({
-    isAccepting: true,
-    room: PLENTY,
-    queueMs: 0,
-    held: inputs.map(() => false),
-  }));
-  liar.handle(GRANT, async (from, { grants }) => {
-    for (const grant of grants) then(grant, from);
-    return { answers: grants.map(() => "accepted" as const), room: PLENTY };
-  });
-}
-
-test("a peer that accepts and never answers costs a lease's time, not the run", async () => {
-  const { world, mesh } = await threePeers(15);
-  const liar = await mesh.addLiar("liar");
-  let taken = 0;
-  takesAll(liar, () => {
-    taken++;
-  });
-  const handle = await started(world, peerOf(mesh, "a").start(wideFlow()));
-  const result = await ended(world, handle);
-  assert.equal(result.state, "succeeded", JSON.stringify(result.failures));
-  assert.ok(taken > 0, "it was asked");
-  assert.deepEqual(await mesh.answer(peerOf(mesh, "a"), handle.run, "sum"), [TOTAL]);
-  mesh.close();
-});
-
-test("a peer that answers nonsense is left alone, and its work is done by others", async () => {
-  const { world, mesh } = await threePeers(16);
-  const liar = await mesh.addLiar("liar");
-  const refusals: string[] = [];
-  takesAll(liar, ({ lease, run }, owner) => {
-    const good = { position: 0, result: "succeeded", wallMs: 1, cpuMs: 1, rssBytesMax: 1 } as const;
-    const wrong = OUTCOME.encode({ ...good, position: 500, outputs: {} });
-    const outcomes = refusals.length % 2 === 0 ? [wrong] : [new Uint8Array([0xc1])];
-    const message = { lease, run, outcomes, isLast: true, isUnfit: false, room: PLENTY };
-    liar.request(owner, HAND_IN, message, { timeoutMs: 1_000 }).then(
-      () => refusals.push("taken"),
-      (error: { code: string }) => refusals.push(error.code),
-    );
-  });
-  const handle = await started(world, peerOf(mesh, "a").start(wideFlow()));
-  const result = await ended(world, handle);
-  assert.equal(result.state, "succeeded", JSON.stringify(result.failures));
-  assert.deepEqual(await mesh.answer(peerOf(mesh, "a"), handle.run, "sum"), [TOTAL]);
-  assert.deepEqual(new Set(refusals), new Set(["MESSAGE_MALFORMED"]));
-  mesh.close();
-});
-
-test("a storm that kills every other daemon in turn does not end the run", async () => {
-  const { world, mesh } = await threePeers(17);
-  const handle = await started(world, peerOf(mesh, "a").start(wideFlow()));
-  let kills = 0;
-  const storm = async (): Promise<void> => {
-    while (kills < 12 && handle.progress().state === "running") {
-      const name = kills++ % 2 === 0 ? "b" : "c";
-      await new Promise<void>((resolve) => world.clock.after(250, resolve));
-      mesh.kill(name);
-      await mesh.add(name, { taskMs: 50 });
-    }
-  };
-  void storm();
-  const result = await ended(world, handle);
-  assert.equal(result.state, "succeeded", JSON.stringify(result.failures));
-  assert.deepEqual(await mesh.answer(peerOf(mesh, "a"), handle.run, "sum"), [TOTAL]);
-  assert.ok(kills > 5);
   mesh.close();
 });
