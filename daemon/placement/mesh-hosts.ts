@@ -97,6 +97,7 @@ class PlacedHosts implements MeshHosts {
       machineNow: () => book.machineNow(),
       viewOf: (peer) => directory.get(peer),
       pulledHere: (room) => this.#owner.pulledHere(room),
+      handInHere: (message) => this.#owner.handedIn(directory.self, message),
     });
     this.#owner = new OwnerService({
       ...deps,
@@ -108,6 +109,7 @@ class PlacedHosts implements MeshHosts {
     });
     this.#adoption = {
       ...deps,
+      worker: this.#worker,
       ballotOf: (run) => deps.ballotOf(run),
       accept: (event) => this.#owner.accept(event),
     };

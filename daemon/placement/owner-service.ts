@@ -166,12 +166,12 @@ export class OwnerService {
 
   #serve(): void {
     const { transport } = this.#deps;
-    transport.handle(HAND_IN, async (from, message) => this.#handedIn(from, message));
+    transport.handle(HAND_IN, async (from, message) => this.handedIn(from, message));
     transport.listen(PULL, (from, { room }) => this.accept({ t: "pulled", peer: from, room }));
     transport.listen(RENEW, (from, renewal) => this.#renewed(from, renewal));
   }
 
-  #handedIn(from: PeerId, message: HandedIn): { verdict: "taken" | "unknown" } {
+  handedIn(from: PeerId, message: HandedIn): { verdict: "taken" | "unknown" } {
     const { lease, isLast, isUnfit, room } = message;
     const size = this.#machine.sizeOf(from, lease);
     if (size === undefined)
@@ -184,9 +184,14 @@ export class OwnerService {
       this.accept({ t: "misbehaved", peer: from, lease });
       throw error;
     }
+    const { whereabouts } = this.#deps;
     for (const { outputs } of outcomes)
       for (const { ref, data } of Object.values(outputs ?? {}))
-        if (data === undefined) this.#deps.whereabouts.note(ref.id, from, ref.bytes);
+        if (data === undefined) whereabouts.note(ref.id, from, ref.bytes);
+    // Whoever ran it has brought its inputs.
+    const ticket = this.#machine.ticketAt(from, lease);
+    const far = ticket === undefined ? undefined : this.#tickets.get(ticket)?.far;
+    for (const id of far ?? []) whereabouts.note(id, from);
     const handedIn = { lease, outcomes, isLast, isUnfit };
     this.accept({ t: "handed-in", peer: from, outcomes: handedIn, room });
     return { verdict: "taken" };

@@ -8,11 +8,14 @@ import { ADOPT, WHO_WORKS, type WorkingLease } from "../../src/wire/placement-pr
 import type { Transport } from "../../src/wire/transport.ts";
 import type { PlacementEvent } from "./placement-events.ts";
 import { ANSWER_MS_MAX } from "./placement-limits.ts";
+import type { WorkerService } from "./worker-service.ts";
 
 export interface RunAdoptionDeps {
   readonly transport: Transport;
   readonly directory: PeerDirectory;
   readonly logger: Logger;
+  /** The new owner may itself have worked for the old one. */
+  readonly worker: Pick<WorkerService, "whoWorks" | "adopt">;
   ballotOf(run: RunRef): number;
   accept(event: PlacementEvent): void;
 }
@@ -25,7 +28,7 @@ export interface PeerWork {
 
 /** Tells every peer that we own the run now, and hears what of it they work on. Peers that do not answer are left out. */
 export async function askWhoWorks(deps: RunAdoptionDeps, run: RunRef): Promise<PeerWork[]> {
-  const { transport, directory, ballotOf } = deps;
+  const { transport, directory, worker, ballotOf } = deps;
   const ballot = ballotOf(run);
   const others = directory.peers().filter(({ isSelf, state }) => !isSelf && state === "alive");
   const answers = await Promise.all(
@@ -40,7 +43,10 @@ export async function askWhoWorks(deps: RunAdoptionDeps, run: RunRef): Promise<P
       }
     }),
   );
-  return answers.flat();
+  const here = worker.whoWorks({ run, ballot });
+  return here.length === 0
+    ? answers.flat()
+    : [{ peer: directory.self, leases: here }, ...answers.flat()];
 }
 
 export async function adoptLeases(
@@ -48,7 +54,7 @@ export async function adoptLeases(
   run: RunRef,
   working: readonly PeerWork[],
 ): Promise<void> {
-  const { transport, logger, ballotOf, accept } = deps;
+  const { transport, directory, worker, logger, ballotOf, accept } = deps;
   const ballot = ballotOf(run);
   await Promise.all(
     working.map(async ({ peer, leases }) => {
@@ -59,7 +65,11 @@ export async function adoptLeases(
       let there = new Set<string>();
       try {
         const options = { timeoutMs: ANSWER_MS_MAX };
-        there = new Set((await transport.request(peer, ADOPT, question, options)).leases);
+        const answer =
+          peer === directory.self
+            ? { leases: worker.adopt(question, peer) }
+            : await transport.request(peer, ADOPT, question, options);
+        there = new Set(answer.leases);
       } catch (error) {
         logger.warn("adoption-failed", { peer, error: toErrorRecord(error).code });
       }
