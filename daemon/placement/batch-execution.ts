@@ -18,8 +18,7 @@ import type { ContentLocation, InlineContent, Store } from "../../src/store/port
 import type { AttemptBatch, AttemptOutcome, BatchResult } from "../../src/task/host-messages.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { CodeShelf } from "./code-shelf.ts";
-import { locationIn } from "./grant-codec.ts";
-import { inputContentIds } from "./input-contents.ts";
+import { inputContentIds, locationIn } from "./input-contents.ts";
 import { OUTPUT_COPIES } from "./placement-limits.ts";
 import { NotRun, type Work } from "./work.ts";
 

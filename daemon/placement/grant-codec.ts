@@ -1,7 +1,7 @@
 /** A batch to a grant and back, outcomes to the parts of a hand-in and back. What comes from a peer is checked here beyond its schema. */
 import { cidOf, parseCid } from "../../src/artifact/cid.ts";
 import { INLINE_BYTES_MAX } from "../../src/artifact/content.ts";
-import { MfError, type ErrorRecord } from "../../src/model/errors.ts";
+import { isMfError, MfError, type ErrorRecord } from "../../src/model/errors.ts";
 import type { Cid } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { defined } from "../../src/std/assert.ts";
@@ -17,14 +17,14 @@ import {
   type WireOutcome,
 } from "../../src/wire/placement-values.ts";
 import { SCAN_ITEMS_MAX } from "../../src/wire/frame-scan.ts";
-import { inputContentIds } from "./input-contents.ts";
+import type { MessageCodec } from "../../src/wire/message.ts";
+import { inputContentIds, locationIn } from "./input-contents.ts";
 import { INLINE_CONTENT_BYTES_MAX, PART_BYTES_MAX } from "./placement-limits.ts";
 
 export interface GrantedBatch {
   readonly batch: AttemptBatch;
   readonly origin: BatchOrigin;
   readonly isExclusive: boolean;
-  readonly expectedMs?: number;
 }
 
 export interface GrantTerms {
@@ -32,6 +32,7 @@ export interface GrantTerms {
   readonly ballot: number;
   readonly positions: readonly number[];
   readonly hints: readonly PeerId[];
+  readonly expectedMs?: number;
 }
 
 /** The grant holds as many attempts, from the first, as fit; undefined where not even one does. */
@@ -43,19 +44,16 @@ export function encodeGrant(work: GrantedBatch, terms: GrantTerms): Grant | unde
     const spec = defined(batch.attempts[position]);
     const { memoKey, inputIds } = defined(origin.tasks[position]);
     const { catching, ...rest } = spec;
-    const attempt = ATTEMPT.encode({
+    const attempt = encodedWithin(ATTEMPT, {
       ...rest,
       index: [...spec.index],
       ...(catching === undefined ? {} : { catching: plainRecord(catching) }),
       memoKey,
       inputIds: { ...inputIds },
     });
+    if (attempt === undefined) break;
     bytes += attempt.length;
-    // An item takes at least two bytes in any input, so what fits by bytes may still have too many.
-    const isTooLarge =
-      attempt.length > ATTEMPT_BYTES_MAX ||
-      (attempt.length > SCAN_ITEMS_MAX && !isDecodable(attempt));
-    if (isTooLarge || bytes > PART_BYTES_MAX - INLINE_CONTENT_BYTES_MAX) break;
+    if (bytes > PART_BYTES_MAX - INLINE_CONTENT_BYTES_MAX) break;
     if (attempts.length === GRANT_ATTEMPTS_MAX) break;
     attempts.push(attempt);
   }
@@ -81,25 +79,21 @@ export function encodeGrant(work: GrantedBatch, terms: GrantTerms): Grant | unde
     memBytesMax: batch.memBytesMax,
     ...(batch.timeoutMs === undefined ? {} : { timeoutMs: batch.timeoutMs }),
     yieldAfterMs: batch.yieldAfterMs,
-    ...(work.expectedMs === undefined ? {} : { expectedMs: work.expectedMs }),
+    ...(terms.expectedMs === undefined ? {} : { expectedMs: terms.expectedMs }),
   };
 }
 
-function isDecodable(attempt: Uint8Array): boolean {
+/** Undefined where it has too many bytes or items for the other side to take. */
+function encodedWithin<M>(codec: MessageCodec<M>, message: M): Uint8Array | undefined {
   try {
-    ATTEMPT.decode(attempt);
-    return true;
-  } catch {
-    return false;
+    const data = codec.encode(message);
+    // An item takes at least a byte, so only what is longer can have too many.
+    if (data.length > SCAN_ITEMS_MAX) codec.decode(data);
+    return data;
+  } catch (error) {
+    if (isMfError(error, "MESSAGE_MALFORMED")) return undefined;
+    throw error;
   }
-}
-
-export function locationIn(
-  contents: AttemptBatch["contents"],
-  id: Cid,
-): ContentLocation | undefined {
-  if (contents instanceof Map) return contents.get(id);
-  return (contents as Readonly<Record<string, ContentLocation>>)[id];
 }
 
 function inlineContents(
@@ -148,9 +142,10 @@ export function encodeOutcomes(outcomes: readonly AttemptOutcome[]): Uint8Array[
   let part: Uint8Array[] = [];
   let bytes = 0;
   for (const outcome of outcomes) {
-    let data = OUTCOME.encode(wireOutcome(outcome));
-    if (data.length > ATTEMPT_BYTES_MAX) data = OUTCOME.encode(wireOutcome(withoutData(outcome)));
-    if (data.length > ATTEMPT_BYTES_MAX) data = OUTCOME.encode(wireOutcome(tooLarge(outcome)));
+    const data =
+      encodedWithin(OUTCOME, wireOutcome(outcome)) ??
+      encodedWithin(OUTCOME, wireOutcome(withoutData(outcome))) ??
+      OUTCOME.encode(wireOutcome(tooLarge(outcome)));
     if (bytes + data.length > PART_BYTES_MAX || part.length === GRANT_ATTEMPTS_MAX) {
       parts.push(part);
       part = [];
@@ -168,8 +163,8 @@ function wireOutcome(outcome: AttemptOutcome): WireOutcome {
   return {
     position,
     result,
-    ...(outputs === undefined ? {} : { outputs: { ...outputs } as WireOutcome["outputs"] & {} }),
-    ...(tables === undefined ? {} : { tables: { ...tables } as WireOutcome["tables"] & {} }),
+    ...(outputs === undefined ? {} : { outputs: { ...outputs } }),
+    ...(tables === undefined ? {} : { tables: { ...tables } }),
     ...(error === undefined ? {} : { error: plainRecord(error) }),
     wallMs,
     cpuMs,

@@ -24,8 +24,9 @@ import type { PeerDirectory, PeerEvent } from "../../src/wire/peer-directory.ts"
 import type { Transport } from "../../src/wire/transport.ts";
 import { CodeShelf } from "./code-shelf.ts";
 import { meshTotals, unmetByAll, type MeshTotals } from "./feasible-peers.ts";
-import { OwnerService, type PeerWork } from "./owner-service.ts";
+import { OwnerService } from "./owner-service.ts";
 import { PeerBook } from "./peer-book.ts";
+import { adoptLeases, askWhoWorks, type PeerWork, type RunAdoptionDeps } from "./run-adoption.ts";
 import { Whereabouts } from "./whereabouts.ts";
 import { WorkerService } from "./worker-service.ts";
 
@@ -73,6 +74,7 @@ class PlacedHosts implements MeshHosts {
   readonly #book: PeerBook;
   readonly #worker: WorkerService;
   readonly #owner: OwnerService;
+  readonly #adoption: RunAdoptionDeps;
   readonly #whereabouts = new Whereabouts();
   readonly #listeners = new Set<() => void>();
   readonly #unsubscribe: () => void;
@@ -95,6 +97,7 @@ class PlacedHosts implements MeshHosts {
       machineNow: () => book.machineNow(),
       viewOf: (peer) => directory.get(peer),
       pulledHere: (room) => this.#owner.pulledHere(room),
+      handInHere: (message) => this.#owner.handedIn(directory.self, message),
     });
     this.#owner = new OwnerService({
       ...deps,
@@ -104,6 +107,12 @@ class PlacedHosts implements MeshHosts {
       whereabouts: this.#whereabouts,
       ballotOf: (run) => deps.ballotOf(run),
     });
+    this.#adoption = {
+      ...deps,
+      worker: this.#worker,
+      ballotOf: (run) => deps.ballotOf(run),
+      accept: (event) => this.#owner.accept(event),
+    };
     this.limits = {
       totals: () => this.#totalsNow().capacity,
       slots: () => this.#totalsNow().slots,
@@ -147,11 +156,11 @@ class PlacedHosts implements MeshHosts {
   }
 
   whoWorks(run: RunRef): Promise<PeerWork[]> {
-    return this.#owner.whoWorks(run);
+    return askWhoWorks(this.#adoption, run);
   }
 
   adopt(run: RunRef, working: readonly PeerWork[]): Promise<void> {
-    return this.#owner.adopt(run, working);
+    return adoptLeases(this.#adoption, run, working);
   }
 
   async drain(): Promise<void> {

@@ -7,12 +7,13 @@ import type { Logger } from "../../src/env/logger.ts";
 import { isMfError, toErrorRecord } from "../../src/model/errors.ts";
 import type { RunRef } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
-import { HAND_IN, type WorkingLease } from "../../src/wire/placement-protocol.ts";
+import { HAND_IN, type HandedIn, type WorkingLease } from "../../src/wire/placement-protocol.ts";
 import type { Room } from "../../src/wire/placement-values.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import {
   GRANT_MS_MAX,
   OUTBOX_BYTES_MAX,
+  OUTBOX_LEASES_MAX,
   OUTBOX_MS_MAX,
   OUTBOX_PAUSE_MS,
   OUTBOX_PAUSE_MS_MAX,
@@ -20,6 +21,8 @@ import {
 
 export interface OutboxDeps {
   readonly transport: Transport;
+  /** Where this peer owns the run itself, as it does after it took it over. */
+  handInHere(message: HandedIn): { readonly verdict: "taken" | "unknown" };
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the owner may count on next. */
@@ -86,7 +89,8 @@ export class Outbox {
     this.#entries.set(finished.working.lease, entry);
     this.#bytes += bytes;
     for (const lease of this.#entries.keys()) {
-      if (this.#bytes <= OUTBOX_BYTES_MAX || lease === finished.working.lease) break;
+      const isSmall = this.#bytes <= OUTBOX_BYTES_MAX && this.#entries.size <= OUTBOX_LEASES_MAX;
+      if (isSmall || lease === finished.working.lease) break;
       this.#remove(lease, "too many wait");
     }
     void this.#send(finished.working.lease, entry);
@@ -123,7 +127,7 @@ export class Outbox {
   }
 
   async #send(lease: string, entry: Entry): Promise<void> {
-    const { transport, roomFor } = this.#deps;
+    const { roomFor } = this.#deps;
     entry.isSending = true;
     let verdict: "taken" | "unknown" = "taken";
     try {
@@ -137,9 +141,7 @@ export class Outbox {
           isUnfit,
           room: roomFor(owner),
         };
-        const answer = await transport.request(owner, HAND_IN, message, {
-          timeoutMs: GRANT_MS_MAX,
-        });
+        const answer = await this.#handIn(owner, message);
         verdict = answer.verdict;
         // While it was on its way the run may have got another owner: that one gets all of it.
         if (entry.owner === owner && entry.next === next && verdict === "taken") entry.next++;
@@ -153,6 +155,12 @@ export class Outbox {
     if (this.#isClosed || this.#entries.get(lease) !== entry) return;
     if (verdict === "taken") return this.#remove(lease);
     this.#retryLater(lease, entry);
+  }
+
+  async #handIn(owner: PeerId, message: HandedIn): Promise<{ verdict: "taken" | "unknown" }> {
+    const { transport, handInHere } = this.#deps;
+    if (owner === transport.self) return handInHere(message);
+    return transport.request(owner, HAND_IN, message, { timeoutMs: GRANT_MS_MAX });
   }
 
   #retryLater(lease: string, entry: Entry): void {

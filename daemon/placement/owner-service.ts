@@ -7,14 +7,13 @@ import type { PlacedBatchOptions } from "../../src/engine/ports.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import type { Random } from "../../src/env/random.ts";
-import { isMfError, MfError, toErrorRecord } from "../../src/model/errors.ts";
+import { MfError, toErrorRecord } from "../../src/model/errors.ts";
 import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { defined } from "../../src/std/assert.ts";
 import type { AttemptBatch, AttemptOutcome, BatchResult } from "../../src/task/host-messages.ts";
 import type { PeerDirectory } from "../../src/wire/peer-directory.ts";
 import {
-  ADOPT,
   CANCEL,
   GRANT,
   GRANTS_MAX,
@@ -24,31 +23,18 @@ import {
   PROBED_INPUTS_MAX,
   PULL,
   RENEW,
-  WHO_WORKS,
   type Grant,
   type HandedIn,
   type Renewal,
-  type WorkingLease,
 } from "../../src/wire/placement-protocol.ts";
 import type { Room } from "../../src/wire/placement-values.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import type { CodeShelf } from "./code-shelf.ts";
-import { decodeOutcomes, encodeGrant, locationIn, type GrantedBatch } from "./grant-codec.ts";
-import { inputContentIds } from "./input-contents.ts";
+import { decodeOutcomes, encodeGrant, type GrantedBatch } from "./grant-codec.ts";
+import { farInputs, holdersOf, missingBytes } from "./input-contents.ts";
 import type { PeerBook } from "./peer-book.ts";
-import type {
-  AdoptedLease,
-  GrantItem,
-  PlacementEffect,
-  PlacementEvent,
-} from "./placement-events.ts";
-import {
-  ANSWER_MS_MAX,
-  CONTENT_BYTES_GUESS,
-  GRANT_MS_MAX,
-  PART_BYTES_MAX,
-  TICK_MS,
-} from "./placement-limits.ts";
+import type { GrantItem, PlacementEffect, PlacementEvent } from "./placement-events.ts";
+import { ANSWER_MS_MAX, GRANT_MS_MAX, PART_BYTES_MAX, TICK_MS } from "./placement-limits.ts";
 import { PlacementMachine } from "./placement-machine.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 import type { Work } from "./work.ts";
@@ -75,12 +61,6 @@ interface OpenTicket {
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: unknown) => void;
   readonly unlisten: () => void;
-}
-
-/** What runs at a peer for a run: answers of WHO_WORKS, for `adopt`. */
-export interface PeerWork {
-  readonly peer: PeerId;
-  readonly leases: readonly WorkingLease[];
 }
 
 const PREFIX_BYTES = 8;
@@ -112,11 +92,13 @@ export class OwnerService {
     const { origin, exclusive: isExclusive, signal } = options;
     const expected =
       origin.taskMs === undefined ? {} : { expectedMs: origin.taskMs * batch.attempts.length };
-    const work = { batch, origin, isExclusive, ...expected };
-    this.#deps.shelf.offer(batch.code);
+    const work = { batch, origin, isExclusive };
+    const { shelf, whereabouts, directory } = this.#deps;
+    const { self } = directory;
+    shelf.offer(batch.code);
     return new Promise((resolve, reject) => {
       const unlisten = this.#listen(signal, id);
-      const far = this.#farInputs(batch);
+      const far = farInputs(batch);
       this.#tickets.set(id, { work, options, far, resolve, reject, unlisten });
       this.accept({
         t: "submitted",
@@ -132,56 +114,11 @@ export class OwnerService {
           isExclusive,
           ...expected,
           ...(origin.taskMs === undefined ? {} : { taskMs: origin.taskMs }),
-          missingBytes: this.#missingBytes(batch, far),
+          missingBytes: missingBytes({ batch, far, whereabouts, self }),
         },
       });
       if (signal?.aborted === true) this.accept({ t: "cancel-asked", ticket: id });
     });
-  }
-
-  /** Tells every peer that we own the run now, and hears what of it they work on. Peers that do not answer are left out. */
-  async whoWorks(run: RunRef): Promise<PeerWork[]> {
-    const { transport, directory, ballotOf } = this.#deps;
-    const ballot = ballotOf(run);
-    const others = directory.peers().filter(({ isSelf, state }) => !isSelf && state === "alive");
-    const answers = await Promise.all(
-      others.map(async ({ id }): Promise<PeerWork[]> => {
-        try {
-          const options = { timeoutMs: ANSWER_MS_MAX };
-          const { leases } = await transport.request(id, WHO_WORKS, { run, ballot }, options);
-          return leases.length === 0 ? [] : [{ peer: id, leases }];
-        } catch (error) {
-          if (isMfError(error, "PEER_FENCED")) throw error;
-          return [];
-        }
-      }),
-    );
-    return answers.flat();
-  }
-
-  async adopt(run: RunRef, working: readonly PeerWork[]): Promise<void> {
-    const { transport, ballotOf } = this.#deps;
-    const ballot = ballotOf(run);
-    const adopted = await Promise.all(
-      working.map(async ({ peer, leases }): Promise<AdoptedLease[]> => {
-        const byId = new Map(leases.map((lease) => [lease.lease, lease]));
-        // Known before it is asked for: the outcome may come before the answer.
-        const claimed = leases.map(({ lease, memoKeys }) => ({ lease, peer, run, memoKeys }));
-        this.accept({ t: "adopted", leases: claimed });
-        const question = { run, ballot, leases: [...byId.keys()] };
-        let there = new Set<string>();
-        try {
-          const options = { timeoutMs: ANSWER_MS_MAX };
-          there = new Set((await transport.request(peer, ADOPT, question, options)).leases);
-        } catch (error) {
-          this.#deps.logger.warn("adoption-failed", { peer, error: toErrorRecord(error).code });
-        }
-        for (const { lease } of claimed)
-          if (!there.has(lease)) this.accept({ t: "disowned", peer, lease });
-        return claimed;
-      }),
-    );
-    this.#deps.logger.info("leases-adopted", { run: run.id, count: adopted.flat().length });
   }
 
   accept(event: PlacementEvent): void {
@@ -203,8 +140,9 @@ export class OwnerService {
     let listening = this.#listening.get(signal);
     if (listening === undefined) {
       const tickets = new Set<number>();
+      // Each that ends leaves the set.
       const cancel = (): void => {
-        for (const ticket of [...tickets]) this.accept({ t: "cancel-asked", ticket });
+        for (const ticket of Array.from(tickets)) this.accept({ t: "cancel-asked", ticket });
       };
       listening = { tickets, cancel };
       this.#listening.set(signal, listening);
@@ -228,12 +166,12 @@ export class OwnerService {
 
   #serve(): void {
     const { transport } = this.#deps;
-    transport.handle(HAND_IN, async (from, message) => this.#handedIn(from, message));
+    transport.handle(HAND_IN, async (from, message) => this.handedIn(from, message));
     transport.listen(PULL, (from, { room }) => this.accept({ t: "pulled", peer: from, room }));
     transport.listen(RENEW, (from, renewal) => this.#renewed(from, renewal));
   }
 
-  #handedIn(from: PeerId, message: HandedIn): { verdict: "taken" | "unknown" } {
+  handedIn(from: PeerId, message: HandedIn): { verdict: "taken" | "unknown" } {
     const { lease, isLast, isUnfit, room } = message;
     const size = this.#machine.sizeOf(from, lease);
     if (size === undefined)
@@ -246,9 +184,14 @@ export class OwnerService {
       this.accept({ t: "misbehaved", peer: from, lease });
       throw error;
     }
+    const { whereabouts } = this.#deps;
     for (const { outputs } of outcomes)
       for (const { ref, data } of Object.values(outputs ?? {}))
-        if (data === undefined) this.#deps.whereabouts.note(ref.id, from, ref.bytes);
+        if (data === undefined) whereabouts.note(ref.id, from, ref.bytes);
+    // Whoever ran it has brought its inputs.
+    const ticket = this.#machine.ticketAt(from, lease);
+    const far = ticket === undefined ? undefined : this.#tickets.get(ticket)?.far;
+    for (const id of far ?? []) whereabouts.note(id, from);
     const handedIn = { lease, outcomes, isLast, isUnfit };
     this.accept({ t: "handed-in", peer: from, outcomes: handedIn, room });
     return { verdict: "taken" };
@@ -280,7 +223,7 @@ export class OwnerService {
       case "nothing":
         if (effect.peer === this.#deps.directory.self)
           return this.#deps.worker.nothingFor(effect.peer);
-        return this.#deps.transport.send(effect.peer, NOTHING, {});
+        return this.#deps.transport.send(effect.peer, NOTHING, null);
       case "settle":
         return this.#take(effect.ticket)?.resolve(effect.result);
       case "fenced": {
@@ -330,7 +273,8 @@ export class OwnerService {
     const answers = items.flatMap((item) => {
       const open = this.#tickets.get(item.ticket);
       if (open === undefined) return [];
-      const { isExclusive, expectedMs, origin } = open.work;
+      const { isExclusive, origin } = open.work;
+      const { expectedMs } = item;
       const need = { demand: origin.demand, isExclusive };
       const answer = worker.grantHere(
         this.#ownWork(item, open),
@@ -388,7 +332,7 @@ export class OwnerService {
       const { lease, positions } = item;
       const ballot = this.#deps.ballotOf(open.work.origin.run);
       const hints = this.#hints(item.ticket);
-      const grant = encodeGrant(open.work, { lease, ballot, positions, hints });
+      const grant = encodeGrant(open.work, { ...item, ballot, hints });
       const taken = grant?.attempts.length ?? 0;
       if (taken < positions.length)
         queueMicrotask(() =>
@@ -438,41 +382,7 @@ export class OwnerService {
 
   #hints(ticket: number): PeerId[] {
     const { whereabouts, directory } = this.#deps;
-    const holders = new Set<PeerId>();
-    for (const id of this.#tickets.get(ticket)?.far ?? []) {
-      for (const holder of whereabouts.holders(id))
-        if (holder !== directory.self) holders.add(holder);
-      if (holders.size >= 8) break;
-    }
-    return [...holders].slice(0, 8);
-  }
-
-  #farInputs(batch: AttemptBatch): Cid[] {
-    return [...inputContentIds(batch.attempts)].filter((id) => {
-      const location = locationIn(batch.contents, id);
-      return location === undefined || !("inline" in location);
-    });
-  }
-
-  #missingBytes(batch: AttemptBatch, far: readonly Cid[]): (peer: PeerId) => number {
-    if (far.length === 0) return () => 0;
-    const { whereabouts, directory } = this.#deps;
-    const sizes = far.map((id) => {
-      const location = locationIn(batch.contents, id);
-      const isHere = location !== undefined && "bytes" in location;
-      return {
-        id,
-        isHere,
-        bytes: isHere ? location.bytes : (whereabouts.bytes(id) ?? CONTENT_BYTES_GUESS),
-      };
-    });
-    return (peer) => {
-      let missing = 0;
-      for (const { id, isHere, bytes } of sizes)
-        if (!(peer === directory.self && isHere) && !whereabouts.holders(id).includes(peer))
-          missing += bytes;
-      return missing;
-    };
+    return holdersOf(this.#tickets.get(ticket)?.far ?? [], whereabouts, directory.self);
   }
 
   /** For the worker of this peer: there is room again. */

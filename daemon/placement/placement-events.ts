@@ -27,6 +27,7 @@ export interface GrantItem {
   readonly ticket: number;
   /** Of the ticket's attempts. */
   readonly positions: readonly number[];
+  readonly expectedMs?: number;
 }
 
 /** What a worker answered about one lease; positions count within the grant. */

@@ -57,6 +57,8 @@ export const FAULT_PAUSE_MS = 1_000;
 
 /** Outcomes that wait to be taken, bytes; the facts in them are durable here in any case. */
 export const OUTBOX_BYTES_MAX = 64 * 1024 * 1024;
+/** And so many leases: all of them are named in a renewal. */
+export const OUTBOX_LEASES_MAX = 1_024;
 /** An outcome nobody took for so long, ms, is dropped: whoever needs it finds the fact. */
 export const OUTBOX_MS_MAX = 600_000;
 /** Pauses between tries to hand in, ms. */
@@ -67,12 +69,16 @@ export const OUTBOX_PAUSE_MS_MAX = 15_000;
 export const CODE_CHARS_MAX = 64 * 1024 * 1024;
 /** Codes of own runs, for whoever asks. */
 export const OFFERED_CODES_MAX = 1_024;
+/** `this peer cannot run that code`, remembered. */
+export const UNFIT_MAX = 10_000;
 /** Runs whose ballot is remembered. */
 export const FENCED_RUNS_MAX = 4_096;
 /** Contents whose size and holders are remembered. */
 export const WHEREABOUTS_MAX = 100_000;
 /** Holders remembered of one content. */
 export const HOLDERS_MAX = 4;
+/** Holders named to a worker that has to bring inputs. */
+export const HINTS_MAX = 8;
 /** Outcomes of adopted leases that came before the engine asked for their tasks. */
 export const EARLY_OUTCOMES_MAX = 10_000;
 /** Bytes of inline inputs in one grant; the rest is brought by the worker. */

@@ -19,6 +19,7 @@ import {
   PROBES_AT_ONCE,
   PROBES_AT_ONCE_MAX,
   RESERVATIONS_AT_ONCE,
+  UNFIT_MAX,
 } from "./placement-limits.ts";
 import { TicketBook, type Lease, type Ticket } from "./ticket-book.ts";
 
@@ -77,8 +78,11 @@ export class PlacementMachine {
 
   #note(event: PlacementEvent, now: number): void {
     switch (event.t) {
-      case "submitted":
+      case "submitted": {
+        const { environment, taskMs } = event.ticket;
+        if (taskMs !== undefined) this.#tickets.learn(environment, taskMs);
         return this.#tickets.submit(event.ticket, now);
+      }
       case "cancel-asked":
         return this.#tickets.cancel(event.ticket, now);
       case "offered":
@@ -140,7 +144,7 @@ export class PlacementMachine {
       }
       if (answer === "denied") account.fault(now);
       if (answer === "unfit" && ticket !== undefined)
-        this.#unfit.add(`${peer} ${ticket.request.environment}`);
+        this.#noteUnfit(peer, ticket.request.environment);
       this.#tickets.reopen(id, false);
       if (answer !== "fenced" || ticket === undefined) continue;
       this.#tickets.forget(ticket);
@@ -194,7 +198,7 @@ export class PlacementMachine {
     const ticket = this.#tickets.ticketOf(lease);
     if (ticket === undefined) return;
     const { taskMs, environment } = ticket.request;
-    if (outcomes.isUnfit) this.#unfit.add(`${account.peer} ${environment}`);
+    if (outcomes.isUnfit) this.#noteUnfit(account.peer, environment);
     const ran = outcomes.outcomes.filter(({ result }) => result === "succeeded");
     if (ran.length > 0 && taskMs !== undefined && taskMs > 0) {
       const wallMs = ran.reduce((sum, outcome) => sum + outcome.wallMs, 0) / ran.length;
@@ -225,7 +229,7 @@ export class PlacementMachine {
 
   #tick(now: number): void {
     this.#tickets.expireCancelled(now);
-    for (const lease of [...this.#tickets.leases()]) {
+    for (const lease of Array.from(this.#tickets.leases())) {
       if (lease.peer === this.#book.self || now - lease.renewedAtMs <= LEASE_MS) continue;
       this.#account(lease.peer).fault(now);
       this.#lose(lease.id, `no sign of it for ${LEASE_MS / 1000} s`);
@@ -249,7 +253,7 @@ export class PlacementMachine {
     const feasible = new Map<string, readonly PeerView[]>();
     const exhausted = new Set<string>();
     const asking = new Map<string, Ticket>();
-    for (const ticket of [...this.#tickets.waiting]) {
+    for (const ticket of Array.from(this.#tickets.waiting)) {
       const kind = kindOf(ticket);
       if (exhausted.has(kind)) continue;
       let candidates = feasible.get(kind);
@@ -268,7 +272,9 @@ export class PlacementMachine {
       const positions = this.#tickets.assign(ticket, lease, place.peer, now);
       this.#account(place.peer).granted(lease, ticket.request);
       const items = grants.get(place.peer) ?? [];
-      items.push({ lease, ticket: ticket.request.id, positions });
+      const { id, expectedMs } = ticket.request;
+      const item = { lease, ticket: id, positions };
+      items.push(expectedMs === undefined ? item : { ...item, expectedMs });
       grants.set(place.peer, items);
     }
     for (const [peer, items] of grants) this.#effects.push({ t: "grant", peer, items });
@@ -334,6 +340,11 @@ export class PlacementMachine {
     return { ticket, candidates, accountOf: (peer) => this.#account(peer) };
   }
 
+  #noteUnfit(peer: PeerId, environment: string): void {
+    if (this.#unfit.size >= UNFIT_MAX) this.#unfit.clear();
+    this.#unfit.add(`${peer} ${environment}`);
+  }
+
   #leasesAt(peer: PeerId): Lease[] {
     return [...this.#tickets.leases()].filter((lease) => lease.peer === peer);
   }
@@ -353,8 +364,7 @@ function isGrantTo(effect: PlacementEffect, peer: PeerId): boolean {
 function kindOf({ request, isLocalOnly }: Ticket): string {
   const { demand, isExclusive, labels, isNative, environment, expectedMs } = request;
   const { cores, memBytes, gpus } = demand;
-  return [
-    ...[cores, memBytes, gpus, isExclusive, isNative, isLocalOnly, expectedMs === undefined],
-    ...[environment, ...labels],
-  ].join(" ");
+  const isUnknown = expectedMs === undefined;
+  const kind = [cores, memBytes, gpus, isExclusive, isNative, isLocalOnly, isUnknown];
+  return `${kind.join(" ")} ${environment} ${labels.join(" ")}`;
 }

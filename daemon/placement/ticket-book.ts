@@ -18,7 +18,7 @@ import {
 import { CANCEL_MS_MAX, EARLY_OUTCOMES_MAX } from "./placement-limits.ts";
 
 export interface Ticket {
-  readonly request: TicketRequest;
+  request: TicketRequest;
   readonly createdAtMs: number;
   /** Positions that nobody has been granted. */
   open: number[];
@@ -123,6 +123,16 @@ export class TicketBook {
     this.#finish(ticket);
   }
 
+  /** Batches planned before the first task of their step had ended learn how long it takes. */
+  learn(environment: string, taskMs: number): void {
+    for (const ticket of this.#waiting) {
+      const { request } = ticket;
+      if (request.taskMs !== undefined || request.environment !== environment) continue;
+      const expectedMs = taskMs * request.memoKeys.length;
+      ticket.request = { ...request, taskMs, expectedMs };
+    }
+  }
+
   adopt({ lease: id, peer, run, memoKeys }: AdoptedLease, now: number): void {
     const keys = memoKeys.map((memoKey) => taskKey(run, memoKey));
     const times = { grantedAtMs: now, renewedAtMs: now };
@@ -194,7 +204,9 @@ export class TicketBook {
     if (scratchFile !== undefined && !isUsed) this.#effects.push({ t: "discard", scratchFile });
     if (isLast) {
       this.#leases.delete(id);
-      this.#late.delete(id);
+      // An adopted one may be handed in again: the worker cannot tell that its lease was known here.
+      if (lease.isAdopted) this.#keepLate(lease);
+      else this.#late.delete(id);
       // A whole batch given back was not begun at all: it finds another place without troubling the engine.
       const isWhole = isUnfit || outcomes.every(({ result }) => result === "not-started");
       for (const ticket of this.#giveBack(lease, isWhole)) touched.add(ticket);
@@ -229,12 +241,8 @@ export class TicketBook {
     const ticket = this.#tickets.get(id);
     if (ticket === undefined || ticket.cancelUntilMs !== undefined) return;
     ticket.cancelUntilMs = now + CANCEL_MS_MAX;
-    for (const position of ticket.open)
-      this.#settleOne(ticket, position, emptyOutcome(position, "cancelled"));
-    ticket.open = [];
-    this.#waiting.delete(ticket);
     this.#cancelLeases(ticket);
-    this.#finish(ticket);
+    this.settleOpen(ticket, (position) => emptyOutcome(position, "cancelled"));
   }
 
   /** Those cancelled that were waited for long enough. */
@@ -250,8 +258,9 @@ export class TicketBook {
 
   /** Ends every attempt that is open with this outcome. */
   settleOpen(ticket: Ticket, outcomeAt: (position: number) => AttemptOutcome): void {
-    for (const position of ticket.open) this.#settleOne(ticket, position, outcomeAt(position));
+    const { open } = ticket;
     ticket.open = [];
+    for (const position of open) this.#settleOne(ticket, position, outcomeAt(position));
     this.#waiting.delete(ticket);
     this.#finish(ticket);
   }

@@ -21,6 +21,7 @@ import {
   WHO_WORKS,
   type Grant,
   type GrantAnswer,
+  type HandedIn,
   type WorkingLease,
 } from "../../src/wire/placement-protocol.ts";
 import type { Room } from "../../src/wire/placement-values.ts";
@@ -47,6 +48,15 @@ export interface WorkerServiceDeps extends ExecutionDeps {
   viewOf(peer: PeerId): PeerView | undefined;
   /** There is room for this peer's own batches, too. */
   pulledHere(room: Room): void;
+  /** Outcomes of a run that this peer took over. */
+  handInHere(message: HandedIn): { readonly verdict: "taken" | "unknown" };
+}
+
+const NO_ROOM: Room = { slots: 0, queue: 0, cores: 0, memBytes: 0, gpus: 0 };
+
+export interface OwnedRun {
+  readonly run: RunRef;
+  readonly ballot: number;
 }
 
 export class WorkerService {
@@ -71,6 +81,7 @@ export class WorkerService {
       transport,
       clock,
       logger,
+      handInHere: (message) => deps.handInHere(message),
       roomFor: (owner) => this.roomFor(owner),
       emptied: () => this.#tellIdle(),
     });
@@ -130,10 +141,23 @@ export class WorkerService {
     this.#outbox.wake(owner);
   }
 
+  /** What of a run runs here for others, or waits to be handed in. @throws MfError PEER_FENCED */
+  whoWorks({ run, ballot }: OwnedRun): WorkingLease[] {
+    this.#fence.raise(run, ballot);
+    return [...this.#worksOf(run).map(workingOf), ...this.#outbox.ofRun(run)];
+  }
+
+  /** Outcomes go to the new owner. @returns those that are here @throws MfError PEER_FENCED */
+  adopt(adopted: OwnedRun & { readonly leases: readonly string[] }, owner: PeerId): string[] {
+    const { run, ballot, leases } = adopted;
+    this.#fence.raise(run, ballot);
+    return leases.filter((lease) => this.#adopt(lease, run, owner));
+  }
+
   /** Takes nothing new, gives back what has not begun; resolves when nothing runs and all is handed in. */
   drain(): Promise<void> {
     this.#machine.pause(Infinity);
-    for (const lease of [...this.#machine.leases()]) {
+    for (const lease of Array.from(this.#machine.leases())) {
       const work = this.#works.get(lease.id);
       if (lease.phase !== "running" && work !== undefined) void this.#end(work, { outcomes: [] });
     }
@@ -155,6 +179,8 @@ export class WorkerService {
   #serve(): void {
     const { transport } = this.#deps;
     transport.handle(PROBE, async (from, { demand, isExclusive, inputs, isReserving }) => {
+      if (this.#roleVerdict(from) !== undefined)
+        return { isAccepting: false, room: NO_ROOM, queueMs: 0, held: inputs.map(() => false) };
       const offered = this.offer(from, { demand, isExclusive }, isReserving);
       const held = await this.#deps.store.has(inputs);
       return { ...offered, queueMs: this.#machine.queueMs(this.#now()), held };
@@ -168,27 +194,27 @@ export class WorkerService {
       if (this.#fence.admits(run, ballot))
         this.cancel(leases.filter((lease) => this.#works.get(lease)?.owner === from));
     });
-    transport.handle(WHO_WORKS, async (_from, { run, ballot }) => {
-      this.#fence.raise(run, ballot);
-      return { leases: [...this.#worksOf(run).map(workingOf), ...this.#outbox.ofRun(run)] };
-    });
-    transport.handle(ADOPT, async (from, { run, ballot, leases }) => {
-      this.#fence.raise(run, ballot);
-      return { leases: leases.filter((lease) => this.#adopt(lease, run, from)) };
-    });
+    transport.handle(WHO_WORKS, async (_from, question) => ({ leases: this.whoWorks(question) }));
+    transport.handle(ADOPT, async (from, question) => ({ leases: this.adopt(question, from) }));
   }
 
   #granted(from: PeerId, grant: Grant): GrantAnswer {
-    const view = this.#deps.viewOf(from);
-    // Before its profile has come here nothing is known of what it may do: it may ask again.
-    if (view?.profile === undefined) return "busy";
-    const { roles } = view.profile;
-    if (!roles.includes("submit") && !roles.includes("store")) return "denied";
+    const verdict = this.#roleVerdict(from);
+    if (verdict !== undefined) return verdict;
     if (!this.#fence.admits(grant.run, grant.ballot)) return "fenced";
     const { demand, isExclusive, expectedMs } = grant;
     const need =
       expectedMs === undefined ? { demand, isExclusive } : { demand, isExclusive, expectedMs };
     return this.#admit(this.#workOf(from, grant), need) ? "accepted" : "busy";
+  }
+
+  /** Before its profile has come here nothing is known of what a peer may do: it may ask again. */
+  #roleVerdict(from: PeerId): GrantAnswer | undefined {
+    const profile = this.#deps.viewOf(from)?.profile;
+    if (profile === undefined) return "busy";
+    return profile.roles.includes("submit") || profile.roles.includes("store")
+      ? undefined
+      : "denied";
   }
 
   #workOf(from: PeerId, grant: Grant): Work {
@@ -369,6 +395,7 @@ export class WorkerService {
       if (work.own === undefined && (isWhole || work.progress.size > 0))
         add(work.owner, work.lease, work);
     if (isWhole) for (const { lease, owner } of this.#outbox.leases()) add(owner, lease);
+    byOwner.delete(this.#deps.transport.self);
     for (const [owner, leases] of byOwner)
       this.#deps.transport.send(owner, RENEW, { leases, isWhole });
   }

@@ -163,9 +163,9 @@ export const PULL: NoticeType<{ room: v.InferOutput<typeof room> }> = {
 };
 
 /** Nothing for the pull: others may have what was held. */
-export const NOTHING: NoticeType<Record<never, never>> = {
+export const NOTHING: NoticeType<null> = {
   name: "/mf/task/1/nothing",
-  message: message(v.object({})),
+  message: message(v.null()),
 };
 
 const cancel = v.object({ run: runRef, ballot: count, leases });

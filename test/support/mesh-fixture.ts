@@ -165,6 +165,19 @@ export class MeshFixture {
     return peer;
   }
 
+  /** A member that answers as the test says: looks like any other to the rest. */
+  async addLiar(name: string): Promise<Transport> {
+    const transport = this.network.transport(name as PeerId);
+    this.#listeners.set(name, new Set());
+    this.#states.set(name, "alive");
+    for (const other of this.peers.values()) {
+      transport.keep(other.id, []);
+      other.transport.keep(name as PeerId, []);
+    }
+    await transport.start();
+    return transport;
+  }
+
   /** Its process ends at once. @param isNoticed the others are told so */
   kill(name: string, isNoticed = true): void {
     const peer = this.peers.get(name);
