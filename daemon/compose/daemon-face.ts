@@ -1,13 +1,6 @@
 /** What `mf` and `mfd` may ask of this daemon: the parts behind the control socket. */
 import process from "node:process";
-import { cidOf } from "../../src/artifact/cid.ts";
-import type {
-  DaemonSide,
-  DaemonStatus,
-  SubmitRequest,
-} from "../../src/client/control/daemon-side.ts";
-import type { ParamValue, RunRequest } from "../../src/engine/run-api.ts";
-import { runText } from "../../src/model/ids.ts";
+import type { DaemonSide, DaemonStatus } from "../../src/client/control/daemon-side.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { advertisedAddresses } from "../config/advertised-addresses.ts";
 import { createDaemonSide } from "../control/daemon-side.ts";
@@ -39,18 +32,10 @@ export function daemonSideOf(
     directory: network.membership,
     exchange: network.bulk,
     store,
-    submit: async (request) => {
-      const { handle, copies } = await work.ownership.submit(
-        request.flowPackage,
-        runRequestOf(request),
-      );
-      return { run: runText(handle.run), owner: base.options.name, copies };
-    },
-    admission: {
-      invite: async (request) =>
-        admission.invite(advertisedAddresses(network.transport.listenAddresses()), request),
-      revoke: async (peer) => void admission.revoke(peer),
-    },
+    ownership: work.ownership,
+    name: base.options.name,
+    addresses: () => advertisedAddresses(network.transport.listenAddresses()),
+    admission,
     status: () => statusOf(base, parts, startedAt),
     async drain(onEvent, signal) {
       work.refuseMore();
@@ -79,19 +64,6 @@ export function daemonSideOf(
     },
     stop: async () => life.stop(),
   });
-}
-
-function runRequestOf({ params, user, seed, options }: SubmitRequest): RunRequest {
-  const values: [string, ParamValue][] = Object.entries(params).map(([name, { data, text }]) => [
-    name,
-    { id: cidOf("messagepack", data), data, text },
-  ]);
-  return {
-    params: Object.fromEntries(values),
-    user,
-    ...options,
-    ...(seed === undefined ? {} : { seed }),
-  };
 }
 
 async function statusOf(

@@ -2,11 +2,11 @@
 import { createEngine } from "../../src/engine/engine.ts";
 import { createHostPool } from "../../src/engine/hosts/host-pool.ts";
 import { machineCapacity } from "../../src/engine/machine-capacity.ts";
-import type { RunHandle } from "../../src/engine/run-api.ts";
 import type { Capacity } from "../../src/engine/scheduler/admission.ts";
 import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { createCatalog, type Catalog } from "../catalog/catalog.ts";
+import { liveRunsOf } from "../catalog/live-runs.ts";
 import type { DaemonBase } from "../daemon.ts";
 import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
 import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
@@ -74,7 +74,6 @@ export function openWork(base: DaemonBase, network: Network, store: Store): Work
     beforeResume: async (run) => hosts.adopt(run, await hosts.whoWorks(run)),
   });
   closing.add("ownership", () => ownership.close());
-  const handleOf = (run: RunRef): RunHandle | undefined => ownership.handle(run);
   const catalog = createCatalog({
     transport,
     directory: membership,
@@ -83,15 +82,7 @@ export function openWork(base: DaemonBase, network: Network, store: Store): Work
     clock,
     logger,
     selfName: options.name,
-    live: {
-      progress: (run) => handleOf(run)?.progress(),
-      cancel(run) {
-        const handle = handleOf(run);
-        handle?.cancel();
-        return handle !== undefined;
-      },
-      subscribe: (run, listener) => handleOf(run)?.subscribe(listener),
-    },
+    live: liveRunsOf((run) => ownership.handle(run)),
     ownerOf: (run) => ownership.ownerOf(run),
   });
   closing.add("catalog", () => catalog.close());

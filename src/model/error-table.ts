@@ -230,6 +230,7 @@ export const ERROR_TABLE = {
   ),
   CONTROL_LOST: row(6, "The process that holds the store ended while it was asked.", "Ask again."),
   // mesh
+  PEER_NOT_FOUND: row(3, "There is no peer {peer}.", "`mf peers` lists peers."),
   DAEMON_MISSING: row(4, "No daemon runs in {home}.", "Start one: mfd start."),
   PEER_UNREACHABLE: row(
     4,

@@ -130,7 +130,6 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
 
 /** Layers of the table that have no file yet; a planned layer that gets a file must leave this list. */
 export const PLANNED: readonly string[] = [];
-export const PLANNED: readonly string[] = [];
 
 /** Files that stand above the layers: entry points and composition roots. Only test/ may import them. */
 export const ROOTS: readonly string[] = [
