@@ -178,6 +178,11 @@ export const ERROR_TABLE = {
   ),
   // look-ups
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
+  RUN_ENDED: row(
+    6,
+    "Run {run} has ended ({state}).",
+    "Run the flow again: finished tasks are reused.",
+  ),
   PATHSPEC_INVALID: row(
     2,
     '"{text}" is not a pathspec: {reason}.',
@@ -249,6 +254,16 @@ export const ERROR_TABLE = {
     6,
     "A message from a peer is malformed: {reason}.",
     "Run the same version of Meshflow on both; `mf peers --wide` shows versions.",
+  ),
+  PEER_FENCED: row(
+    6,
+    "Run {run} has a newer owner (ballot {ballot}).",
+    "Nothing to do: that owner goes on with it; `mf status {run}` shows it.",
+  ),
+  RUN_MOVED: row(
+    6,
+    "Run {run} is now owned by {owner}.",
+    "Watch it from there or from any other peer: mf watch {run}.",
   ),
   // rim
   INTERRUPTED: row(130, "Interrupted.", "Run it again: finished tasks are reused."),

@@ -208,14 +208,17 @@ export class AttemptRunner {
     for (const [task, outcome] of succeeded) {
       const fact = taskFact(task, outcome, origin);
       facts.push(fact);
-      journal.push({
-        step: fact.step,
-        index: task.index,
-        memoKey: fact.memoKey,
-        attempt: task.attempt,
-        by: peer,
-        wallMs: outcome.wallMs,
-      });
+      // Journaled before its fact was lost: the record stands.
+      const isJournaled = task.past?.succeeded !== undefined;
+      if (!isJournaled)
+        journal.push({
+          step: fact.step,
+          index: task.index,
+          memoKey: fact.memoKey,
+          attempt: task.attempt,
+          by: peer,
+          wallMs: outcome.wallMs,
+        });
       const fresh = inlineOutputs(outcome);
       inline.push(...fresh);
       this.#addTables(outcome, facts, inline);
