@@ -217,6 +217,11 @@ export const ERROR_TABLE = {
     "The store in {home} is damaged: {reason}.",
     "Move it aside; facts and artifacts are rebuilt by running again.",
   ),
+  JOURNAL_HOLE: row(
+    7,
+    "The journal of run {run} has {length} entries; entry {from} cannot follow.",
+    "This is a bug in Meshflow; please report it.",
+  ),
   CONTENT_MISSING: row(7, "Content {id} is not in this store.", "Run the step that made it again."),
   CONTENT_MISMATCH: row(
     7,
