@@ -9,6 +9,7 @@ import { scanFrame } from "./frame-scan.ts";
 
 export interface MessageCodec<M> {
   readonly bytesMax: number;
+  /** @throws MfError MESSAGE_MALFORMED where it takes more than `bytesMax` */
   encode(message: M): Uint8Array;
   /** @throws MfError MESSAGE_MALFORMED */
   decode(data: Uint8Array): M;
@@ -17,7 +18,14 @@ export interface MessageCodec<M> {
 /** Most messages of the control plane fit; a protocol that needs more says how much. */
 export const MESSAGE_BYTES_MAX = 64 * 1024;
 
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, variableMapSize: true });
+/** An absent field and one that is undefined are the same; MessagePack has no undefined, and the scan refuses msgpackr's. */
+const packOptions = {
+  useRecords: false,
+  mapsAsObjects: true,
+  variableMapSize: true,
+  skipValues: [undefined],
+};
+const packr = new Packr(packOptions);
 const unpackr = new Unpackr({
   useRecords: false,
   mapsAsObjects: true,
@@ -31,7 +39,11 @@ export function message<S extends v.GenericSchema>(
 ): MessageCodec<v.InferOutput<S>> {
   return {
     bytesMax,
-    encode: (value) => packr.pack(value),
+    encode(value) {
+      const data = packr.pack(value);
+      if (data.length > bytesMax) throw malformed(`${data.length} bytes, at most ${bytesMax}`);
+      return data;
+    },
     decode(data) {
       if (data.length > bytesMax) throw malformed(`${data.length} bytes, at most ${bytesMax}`);
       const fault = scanFrame(data);
