@@ -137,7 +137,6 @@ export const PLANNED: readonly string[] = [
   "daemon/membership",
   "daemon/bulk",
   "daemon/placement",
-  "daemon/ownership",
   "daemon/catalog",
   "daemon/control",
 ];

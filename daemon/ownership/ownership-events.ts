@@ -1,0 +1,69 @@
+/** What goes into and comes out of the ownership machine of one run: events are past, effects are orders. */
+import type { RunOwner } from "../../src/model/journal.ts";
+import type { PeerId } from "../../src/model/peer.ts";
+import type { JournalView } from "../../src/wire/ownership-protocol.ts";
+
+/** What this peer's own copy of the journal says. */
+export interface CopyState {
+  readonly view: JournalView;
+  /** Of its last owner entry. */
+  readonly by: RunOwner | undefined;
+  readonly keepers: readonly PeerId[];
+}
+
+/** What another peer said it knows of the run. */
+export interface OtherState {
+  readonly peer: PeerId;
+  readonly by: RunOwner;
+  readonly view: JournalView;
+}
+
+export interface PeersNow {
+  /** Who could keep the run, best first; without this peer. */
+  readonly ranked: readonly PeerId[];
+  /** Neither dead nor asleep nor gone; this peer included. */
+  readonly alive: ReadonlySet<PeerId>;
+}
+
+export type OwnershipEvent =
+  | { readonly t: "tick" }
+  | { readonly t: "peers-changed"; readonly peers: PeersNow }
+  /** Entries are durable here: our own, a page of the owner's, or pulled ones. */
+  | { readonly t: "journal-grew"; readonly copy: CopyState }
+  | { readonly t: "append-answered"; readonly to: PeerId; readonly length: number }
+  | { readonly t: "append-failed"; readonly to: PeerId }
+  | { readonly t: "keep-answered"; readonly to: PeerId; readonly isStored: boolean }
+  /** Somebody (an owner, or a keeper that refused us) names an owner. `from` is undefined where it needs no answer. */
+  | { readonly t: "owner-told"; readonly by: RunOwner; readonly from?: PeerId }
+  | {
+      readonly t: "others-answered";
+      readonly asked: number;
+      readonly others: readonly OtherState[];
+    }
+  | { readonly t: "pulled"; readonly isDone: boolean }
+  /** The owner entry was written, or could not be. */
+  | { readonly t: "owner-written"; readonly by: RunOwner; readonly isDone: boolean }
+  | { readonly t: "resume-failed" }
+  /** The owner asks us to take over. */
+  | { readonly t: "handed"; readonly from: PeerId }
+  | { readonly t: "hand-over-asked" }
+  | { readonly t: "hand-over-answered"; readonly to: PeerId; readonly by?: RunOwner };
+
+export type OwnershipEffect =
+  | { readonly t: "send-append"; readonly to: PeerId; readonly from: number }
+  | { readonly t: "ask-keep"; readonly to: PeerId }
+  | { readonly t: "ask-others"; readonly asked: number; readonly peers: readonly PeerId[] }
+  | { readonly t: "pull"; readonly from: PeerId }
+  | {
+      readonly t: "write-owner";
+      readonly by: RunOwner;
+      readonly keepers: readonly PeerId[];
+    }
+  /** `to` undefined: to everybody. */
+  | { readonly t: "announce"; readonly to?: PeerId }
+  | { readonly t: "resume"; readonly by: RunOwner }
+  | { readonly t: "abandon"; readonly to: RunOwner }
+  | { readonly t: "ask-own"; readonly to: PeerId }
+  | { readonly t: "hand-over-ended"; readonly isDone: boolean }
+  /** Nothing more is to be done for the run here. */
+  | { readonly t: "forget" };
