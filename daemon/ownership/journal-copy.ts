@@ -9,6 +9,7 @@ import type { PeerId } from "../../src/model/peer.ts";
 import type { CommitBatch, InlineContent, Store } from "../../src/store/ports.ts";
 import type { JournalSpan, JournalView } from "../../src/wire/ownership-protocol.ts";
 import type { CopyState } from "./ownership-events.ts";
+import { ENDED_RECENT_BYTES_MAX } from "./ownership-limits.ts";
 import { PageRoom, RecentEntries, withinPage, type PageBody } from "./recent-entries.ts";
 
 export interface CopyWrite extends Omit<CommitBatch, "journal"> {
@@ -58,7 +59,13 @@ export class JournalCopy {
 
   get state(): CopyState {
     const last = this.#owners.at(-1);
-    return { view: this.view, by: last?.owner, keepers: last?.keepers ?? [] };
+    const holders = new Set(this.#owners.flatMap((entry) => [entry.owner.peer, ...entry.keepers]));
+    return {
+      view: this.view,
+      by: last?.owner,
+      keepers: last?.keepers ?? [],
+      holders: [...holders],
+    };
   }
 
   get content(): readonly Cid[] {
@@ -89,6 +96,8 @@ export class JournalCopy {
     if (from !== this.#length) this.#recent.clear();
     this.#recent.add({ from, entries, facts: batch.facts ?? [], inline: batch.inline ?? [] });
     this.#absorb(entries, from);
+    // Keepers that are away may be waited for long after the end.
+    if (this.#end !== undefined) this.#recent.shrink(ENDED_RECENT_BYTES_MAX);
     return true;
   }
 

@@ -9,6 +9,8 @@ export interface CopyState {
   /** Of its last owner entry. */
   readonly by: RunOwner | undefined;
   readonly keepers: readonly PeerId[];
+  /** Every owner and keeper there ever was. */
+  readonly holders: readonly PeerId[];
 }
 
 /** What another peer said it knows of the run. */
@@ -23,6 +25,26 @@ export interface PeersNow {
   readonly ranked: readonly PeerId[];
   /** Neither dead nor asleep nor gone; this peer included. */
   readonly alive: ReadonlySet<PeerId>;
+}
+
+export interface OwnershipOptions {
+  readonly self: { readonly peer: PeerId; readonly name: string };
+  readonly copy: CopyState;
+  readonly peers: PeersNow;
+  /** `owner`: the run begins here. `former`: this peer owned it before it restarted. */
+  readonly role: "owner" | "holder" | "former";
+  readonly now: number;
+}
+
+export interface OwnershipState {
+  readonly isOwning: boolean;
+  readonly isOver: boolean;
+  readonly owner: RunOwner;
+  readonly keepers: readonly PeerId[];
+  /** Keepers that could go on with the run now. */
+  readonly storedCount: number;
+  /** When `tick` is due. */
+  readonly dueAt: number;
 }
 
 export type OwnershipEvent =
@@ -41,6 +63,7 @@ export type OwnershipEvent =
       readonly others: readonly OtherState[];
     }
   | { readonly t: "pulled"; readonly isDone: boolean }
+  | { readonly t: "tell-answered"; readonly to: PeerId; readonly isTold: boolean }
   /** The owner entry was written, or could not be. */
   | { readonly t: "owner-written"; readonly by: RunOwner; readonly isDone: boolean }
   | { readonly t: "resume-failed" }
@@ -59,6 +82,7 @@ export type OwnershipEffect =
       readonly by: RunOwner;
       readonly keepers: readonly PeerId[];
     }
+  | { readonly t: "tell"; readonly to: PeerId }
   /** `to` undefined: to everybody. */
   | { readonly t: "announce"; readonly to?: PeerId }
   | { readonly t: "resume"; readonly by: RunOwner }

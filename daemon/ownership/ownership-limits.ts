@@ -37,6 +37,14 @@ export const RESUME_RETRY_MS = 5000;
 /** Latest entries an owner keeps in memory for its keepers; who lags further is served from the store. */
 export const RECENT_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Of a run that has ended. */
+export const ENDED_RECENT_BYTES_MAX = 64 * 1024;
+
+/** An ended run whose former holders are away is remembered so long, to tell them when they are back. */
+export const ENDED_HOLD_MS = 3_600_000;
+/** What is over leaves memory after this: others tend to ask right then. */
+export const FORGET_AFTER_MS = 1000;
+
 /** Of a page: small content beside the facts. The rest is brought when it is needed. */
 export const PAGE_INLINE_BYTES_MAX = 1024 * 1024;
 /** Of a page: entries and the tasks they name. */

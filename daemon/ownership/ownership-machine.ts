@@ -6,6 +6,7 @@ import type { RunOwner } from "../../src/model/journal.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { JournalView } from "../../src/wire/ownership-protocol.ts";
 import { unreachable } from "../../src/std/assert.ts";
+import { HolderTelling } from "./holder-telling.ts";
 import { keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
 import { compareOwners } from "./journal-agreement.ts";
 import type {
@@ -13,12 +14,15 @@ import type {
   OtherState,
   OwnershipEffect,
   OwnershipEvent,
+  OwnershipOptions,
+  OwnershipState,
   PeersNow,
 } from "./ownership-events.ts";
 import {
   APPEND_RETRY_MS,
   ASK_INTERVAL_MS,
   CLAIM_STAGGER_MS,
+  ENDED_HOLD_MS,
   RECOVER_ALONE_MS,
   RESUME_RETRY_MS,
   WATCH_SYNC_MS,
@@ -28,24 +32,18 @@ import { ReplicaSet } from "./replica-set.ts";
 
 type Phase = "watching" | "asking" | "pulling" | "claiming" | "owning" | "over";
 
-export interface OwnershipOptions {
-  readonly self: { readonly peer: PeerId; readonly name: string };
-  readonly copy: CopyState;
-  readonly peers: PeersNow;
-  /** `owner`: the run begins here. `former`: this peer owned it before it restarted. */
-  readonly role: "owner" | "holder" | "former";
-  readonly now: number;
-}
-
 const NOBODY: RunOwner = { peer: "" as PeerId, name: "", ballot: 0 };
 
 export class OwnershipMachine {
   readonly #self: OwnershipOptions["self"];
   readonly #replicas = new ReplicaSet();
+  readonly #telling = new HolderTelling();
   #phase: Phase;
   #by: RunOwner;
   #view: JournalView;
   #keepers: readonly PeerId[];
+  #holders: readonly PeerId[];
+  #endedAt: number | undefined;
   #peers: PeersNow;
   #dueAt = Infinity;
   #asked = 0;
@@ -70,37 +68,24 @@ export class OwnershipMachine {
     this.#view = copy.view;
     this.#by = copy.by ?? NOBODY;
     this.#keepers = copy.keepers;
+    this.#holders = copy.holders;
     this.#peers = peers;
     this.#heardAt = now;
     this.#phase = role === "owner" ? "owning" : "watching";
+    this.#replicas.choose(copy.keepers);
     if (role === "former") this.#ask("restart", now);
     this.#go(now);
   }
 
-  get isOwning(): boolean {
-    return this.#phase === "owning";
-  }
-
-  get owner(): RunOwner {
-    return this.#by;
-  }
-
-  get keepers(): readonly PeerId[] {
-    return this.#keepers;
-  }
-
-  get isOver(): boolean {
-    return this.#phase === "over";
-  }
-
-  /** Keepers that could go on with the run now. */
-  get storedCount(): number {
-    return this.#keepers.filter((peer) => this.#replicas.isStored(peer)).length;
-  }
-
-  /** When `tick` is due. */
-  get dueAt(): number {
-    return this.#dueAt;
+  get state(): OwnershipState {
+    return {
+      isOwning: this.#phase === "owning",
+      isOver: this.#phase === "over",
+      owner: this.#by,
+      keepers: this.#keepers,
+      storedCount: this.#keepers.filter((peer) => this.#replicas.isStored(peer)).length,
+      dueAt: this.#dueAt,
+    };
   }
 
   takeEffects(): readonly OwnershipEffect[] {
@@ -128,13 +113,15 @@ export class OwnershipMachine {
         return this.#replicas.failed(event.to, now);
       case "keep-answered":
         return this.#replicas.keepAnswered(event.to, event.isStored, now);
+      case "tell-answered":
+        return this.#telling.answered(event.to, event.isTold, now);
       case "owner-told":
         return this.#ownerTold(event.by, event.from, now);
       case "others-answered":
         if (event.asked === this.#asked) this.#othersAnswered(event.others, now);
         return;
       case "pulled":
-        return this.#pulled(now);
+        return this.#pulled(event.isDone, now);
       case "owner-written":
         return this.#ownerWritten(event.by, event.isDone, now);
       case "resume-failed":
@@ -158,12 +145,14 @@ export class OwnershipMachine {
     if (this.#phase === "owning") this.#own(now);
     else if (this.#phase === "watching") this.#watch(now);
     else if (this.#phase === "asking") this.#askAgain(now);
+    if (this.#phase !== "over") this.#tell(now);
   }
 
   #own(now: number): void {
     const { length, hasEnded } = this.#view;
     if (!hasEnded && this.#mendAt <= now) this.#mendKeepers();
-    this.#effects.push(...this.#replicas.pump(length, this.#peers.alive, now));
+    const { alive } = this.#peers;
+    this.#effects.push(...this.#replicas.pump(length, alive, now));
     if (this.#resumeAt <= now) {
       this.#resumeAt = Infinity;
       this.#effects.push({ t: "resume", by: this.#by });
@@ -171,15 +160,37 @@ export class OwnershipMachine {
     this.#dueAt = Math.min(
       this.#resumeAt,
       this.#mendAt > now ? this.#mendAt : Infinity,
-      this.#replicas.nextRetryAt(length, this.#peers.alive, now),
+      this.#replicas.nextRetryAt(length, alive, now),
     );
-    const isKept = (peer: PeerId): boolean =>
-      this.#replicas.isSynced(peer, length) || !this.#peers.alive.has(peer);
-    if (hasEnded && this.#keepers.every(isKept)) this.#end();
+    if (hasEnded) this.#endWhenTold(now);
+  }
+
+  /** Who ever held the run must hear of its end (two sides of a partition may both have ended it): the absent are waited for. */
+  #endWhenTold(now: number): void {
+    this.#endedAt ??= now;
+    const { length } = this.#view;
+    const isOwner = this.#phase === "owning";
+    const endAt = this.#endedAt + ENDED_HOLD_MS;
+    const isKept = !isOwner || this.#keepers.every((peer) => this.#replicas.isSynced(peer, length));
+    const isTold = this.#toTell().every((peer) => this.#telling.isTold(peer));
+    if ((isKept && isTold) || endAt <= now) return this.#end();
+    this.#dueAt = Math.min(this.#dueAt, endAt);
+  }
+
+  #tell(now: number): void {
+    const { alive } = this.#peers;
+    const peers = this.#toTell();
+    this.#effects.push(...this.#telling.pump(peers, alive, now));
+    this.#dueAt = Math.min(this.#dueAt, this.#telling.nextRetryAt(peers, alive));
+  }
+
+  #toTell(): PeerId[] {
+    const former = this.#phase === "owning" ? this.#holders : [];
+    return this.#telling.whom(former, [...this.#keepers, this.#by.peer, this.#self.peer]);
   }
 
   #watch(now: number): void {
-    if (this.#view.hasEnded) return this.#end();
+    if (this.#view.hasEnded && !this.#isOutdated()) return this.#endWhenTold(now);
     // Named as owner without owning: a claim that could not be written, or one made before a restart.
     const isOurs = this.#by.peer === this.#self.peer;
     if (!isOurs && this.#peers.alive.has(this.#by.peer)) {
@@ -197,6 +208,12 @@ export class OwnershipMachine {
     if (this.#dueAt <= now) this.#ask(isOurs ? "restart" : "lost", now);
   }
 
+  /** A later owner is known than our copy has: it must give way before it counts for anything. */
+  #isOutdated(): boolean {
+    const last = this.#view.spans.at(-1);
+    return last !== undefined && compareOwners(last, this.#by) < 0;
+  }
+
   /** Holders that are no keepers (a fenced owner, a replaced keeper) come last. */
   #rank(): number {
     const rank = this.#keepers.indexOf(this.#self.peer);
@@ -204,7 +221,7 @@ export class OwnershipMachine {
   }
 
   #ask(why: "lost" | "restart" | "sync", now: number): void {
-    const whom = why === "sync" ? [this.#by.peer] : [this.#by.peer, ...this.#holders()];
+    const whom = why === "sync" ? [this.#by.peer] : [this.#by.peer, ...this.#holders];
     const peers = [...new Set(whom)].filter((peer) => {
       const mayAnswer = why === "restart" || this.#peers.alive.has(peer);
       return mayAnswer && peer !== this.#self.peer && peer !== NOBODY.peer;
@@ -218,11 +235,6 @@ export class OwnershipMachine {
     if (peers.length > 0 || why === "sync")
       this.#effects.push({ t: "ask-others", asked: this.#asked, peers });
     else this.#claim(now);
-  }
-
-  /** Everybody who may have a copy: the keepers, and who owned the run before. */
-  #holders(): PeerId[] {
-    return [...this.#keepers, ...this.#view.spans.map((span) => span.peer)];
   }
 
   #askAgain(now: number): void {
@@ -264,7 +276,8 @@ export class OwnershipMachine {
     this.#effects.push({ t: "pull", from });
   }
 
-  #pulled(now: number): void {
+  #pulled(isDone: boolean, now: number): void {
+    if (!isDone && this.#isOutdated()) this.#heardAt = now - WATCH_SYNC_MS + APPEND_RETRY_MS;
     const claims = this.#claimsNext;
     this.#claimsNext = false;
     if (this.#phase === "pulling") {
@@ -274,7 +287,11 @@ export class OwnershipMachine {
   }
 
   #claim(now: number): void {
-    if (this.#view.hasEnded) return this.#follow(now);
+    if (this.#view.hasEnded) {
+      // Nobody who can be asked has more than this end.
+      this.#by = { ...NOBODY, ...this.#view.spans.at(-1) };
+      return this.#follow(now);
+    }
     this.#phase = "claiming";
     this.#dueAt = Infinity;
     this.#by = {
@@ -297,13 +314,17 @@ export class OwnershipMachine {
     if (!isDone) return this.#follow(now);
     this.#phase = "owning";
     this.#replicas.clear();
+    this.#telling.clear();
     this.#replicas.choose(this.#keepers);
     this.#effects.push({ t: "announce" }, { t: "resume", by });
   }
 
   #journalGrew(copy: CopyState, now: number): void {
+    const hasOrphans = this.#telling.gaveWay(this.#holders, copy.holders);
     this.#view = copy.view;
     this.#keepers = copy.keepers;
+    this.#holders = copy.holders;
+    if (this.#phase === "over" && (hasOrphans || !copy.view.hasEnded)) this.#phase = "watching";
     this.#heardAt = now;
     if (copy.by !== undefined && compareOwners(copy.by, this.#by) > 0) this.#by = copy.by;
     if (this.#phase === "owning") this.#replicas.choose(this.#keepers);
@@ -313,14 +334,14 @@ export class OwnershipMachine {
     const order = compareOwners(by, this.#by);
     if (order > 0) return this.#giveWay(by, now);
     if (order === 0 && by.peer !== this.#self.peer) this.#heardAt = now;
-    if (order < 0 && from !== undefined && this.#phase === "owning")
-      this.#effects.push({ t: "announce", to: from });
+    if (order < 0 && from !== undefined) this.#effects.push({ t: "announce", to: from });
   }
 
   /** Somebody has a higher ballot (O2): stop, and let our copy follow theirs. */
   #giveWay(by: RunOwner, now: number): void {
     const wasOwning = this.#phase === "owning";
     this.#by = by;
+    this.#telling.clear();
     this.#follow(now);
     if (wasOwning) {
       this.#replicas.clear();
@@ -342,12 +363,10 @@ export class OwnershipMachine {
   #peersChanged(peers: PeersNow): void {
     const before = this.#peers.alive;
     this.#peers = peers;
-    if (this.#phase !== "owning") return;
     for (const peer of peers.alive) {
       if (before.has(peer) || peer === this.#self.peer) continue;
       this.#replicas.returned(peer);
-      // It may have missed that the run changed hands, or still believe it is its own.
-      this.#effects.push({ t: "announce", to: peer });
+      this.#telling.returned(peer);
     }
   }
 

@@ -20,13 +20,15 @@ import {
   RUN_OWN,
   RUN_OWNER,
   RUN_STATE,
+  RUN_TELL,
   type JournalPage,
   type OwnerNotice,
 } from "../../src/wire/ownership-protocol.ts";
 import { othersAlive, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 import type { Transport } from "../../src/wire/transport.ts";
+import { compareOwners } from "./journal-agreement.ts";
 import { JournalCopy } from "./journal-copy.ts";
-import { KEEPERS_COUNT, KEPT_RUNS_MAX, SUBMIT_WAIT_MS } from "./ownership-limits.ts";
+import { ENDED_HOLD_MS, KEEPERS_COUNT, KEPT_RUNS_MAX, SUBMIT_WAIT_MS } from "./ownership-limits.ts";
 import { owningStore } from "./owning-store.ts";
 import { PeerWatch } from "./peer-watch.ts";
 import { RunCustody, type CustodyDeps, type CustodyOptions } from "./run-custody.ts";
@@ -127,14 +129,16 @@ class OwnershipService implements Ownership {
   }
 
   async recover(): Promise<void> {
-    for (const summary of await this.#deps.store.runs()) {
+    const { store, clock } = this.#deps;
+    for (const summary of await store.runs()) {
       if (goesOn(summary)) await this.#open(summary.run);
+      else if (this.#mayBeUntold(summary, clock.now())) await this.#tellEnd(summary.run);
     }
   }
 
   owned(): readonly RunRef[] {
     return [...this.#custodies.values()]
-      .filter((custody) => custody.isOwning)
+      .filter((custody) => custody.isOwning && !custody.copy.view.hasEnded)
       .map((custody) => custody.run);
   }
 
@@ -228,6 +232,18 @@ class OwnershipService implements Ownership {
     return this.#hold({ copy, peers: this.#peers.now(run), role });
   }
 
+  /** It ended here not long ago, and this daemon may have stopped before everybody knew. */
+  #mayBeUntold({ owner, finishedAt }: RunSummary, now: number): boolean {
+    if (owner?.peer !== this.#deps.self || finishedAt === undefined) return false;
+    return now - finishedAt < ENDED_HOLD_MS;
+  }
+
+  async #tellEnd(run: RunRef): Promise<void> {
+    const copy = await JournalCopy.load(run, this.#deps.store);
+    if (this.#custodies.has(runText(run)) || !copy.view.hasEnded) return;
+    this.#hold({ copy, peers: this.#peers.now(run), role: "owner" });
+  }
+
   #listen(transport: Transport): void {
     transport.handle(RUN_APPEND, (from, page) => this.#receive(from, page));
     transport.handle(RUN_KEEP, async (from, { run }) => {
@@ -250,7 +266,16 @@ class OwnershipService implements Ownership {
       const by = await custody?.takeFrom(from);
       return by === undefined ? {} : { by };
     });
-    transport.listen(RUN_OWNER, (from, notice) => this.#ownerTold(from, notice));
+    transport.handle(RUN_TELL, async (_, notice) => {
+      const by = await this.#ownerTold(notice);
+      return by === undefined ? {} : { by };
+    });
+    transport.listen(RUN_OWNER, (from, notice) => {
+      this.#ownerTold(notice, from).catch((error: unknown) => {
+        const run = runText(notice.run);
+        this.#deps.logger.warn("ownership-notice-failed", { run, from, message: String(error) });
+      });
+    });
   }
 
   async #receive(from: PeerId, page: JournalPage): Promise<{ length: number }> {
@@ -268,9 +293,19 @@ class OwnershipService implements Ownership {
     return this.#hold({ copy, peers, role: "holder" }).receive(from, page);
   }
 
-  #ownerTold(from: PeerId, { run, by }: OwnerNotice): void {
-    if (by.peer !== from) return;
-    this.#custodies.get(runText(run))?.accept({ t: "owner-told", by, from });
+  /** Also of runs that are no longer in memory: the two sides of a partition may both have ended one. The highest owner known now. */
+  async #ownerTold({ run, by }: OwnerNotice, from?: PeerId): Promise<RunOwner | undefined> {
+    const answer = from === undefined ? {} : { from };
+    const held = this.#custodies.get(runText(run));
+    if (held !== undefined) {
+      held.accept({ t: "owner-told", by, ...answer });
+      return held.owner;
+    }
+    const owner = (await this.#deps.store.getRun(run))?.owner;
+    if (owner === undefined || compareOwners(by, owner) <= 0) return owner;
+    const custody = await this.#open(run);
+    custody?.accept({ t: "owner-told", by });
+    return custody?.owner;
   }
 }
 

@@ -31,7 +31,12 @@ export class RecentEntries {
       body.entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     this.#batches.push({ ...body, bytes });
     this.#bytes += bytes;
-    while (this.#bytes > RECENT_BYTES_MAX && this.#batches.length > 1)
+    this.shrink(RECENT_BYTES_MAX);
+  }
+
+  /** The latest batch stays, whatever its size. */
+  shrink(bytesMax: number): void {
+    while (this.#bytes > bytesMax && this.#batches.length > 1)
       this.#bytes -= this.#batches.shift()?.bytes ?? 0;
   }
 

@@ -17,7 +17,7 @@ import type { Transport } from "../../src/wire/transport.ts";
 import { agreement, compareOwners, isAhead } from "./journal-agreement.ts";
 import type { JournalCopy } from "./journal-copy.ts";
 import type { OwnershipEffect, OwnershipEvent, PeersNow } from "./ownership-events.ts";
-import { HAND_OVER_TIMEOUT_MS, JOURNAL_ENTRIES_MAX } from "./ownership-limits.ts";
+import { FORGET_AFTER_MS, HAND_OVER_TIMEOUT_MS, JOURNAL_ENTRIES_MAX } from "./ownership-limits.ts";
 import { OwnershipMachine } from "./ownership-machine.ts";
 import { RunPeers } from "./run-peers.ts";
 
@@ -72,23 +72,23 @@ export class RunCustody {
   }
 
   get isOwning(): boolean {
-    return this.#machine.isOwning;
+    return this.#machine.state.isOwning;
   }
 
   get isOver(): boolean {
-    return this.#machine.isOver;
+    return this.#machine.state.isOver;
   }
 
   get owner(): RunOwner {
-    return this.#machine.owner;
+    return this.#machine.state.owner;
   }
 
   get storedCount(): number {
-    return this.#machine.storedCount;
+    return this.#machine.state.storedCount;
   }
 
   get keepers(): readonly PeerId[] {
-    return this.#machine.keepers;
+    return this.#machine.state.keepers;
   }
 
   accept(event: OwnershipEvent): void {
@@ -244,7 +244,7 @@ export class RunCustody {
     for (const effect of this.#machine.takeEffects()) this.#performOne(effect);
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const { dueAt } = this.#machine;
+    const { dueAt } = this.#machine.state;
     const { clock } = this.#deps;
     if (dueAt !== Infinity && !this.#isClosed) {
       const inMs = Math.max(0, dueAt - clock.monotonic());
@@ -271,6 +271,8 @@ export class RunCustody {
         }));
       case "pull":
         return this.#pull(effect.from);
+      case "tell":
+        return void this.#tell(effect.to);
       case "write-owner":
         return void this.#writeOwner(effect.by, effect.keepers);
       case "announce":
@@ -289,15 +291,21 @@ export class RunCustody {
         for (const resolve of this.#handedOver.splice(0)) resolve(effect.isDone);
         return;
       case "forget":
-        return void this.copy.idle().then(() => {
-          if (this.isOver) this.#deps.forget(this);
-        });
+        return this.#forgetSoon();
     }
   }
 
   /** What is asked never rejects: who does not answer has answered nothing. */
   #then<A>(asked: Promise<A>, event: (answer: A) => OwnershipEvent): void {
     void asked.then((answer) => this.accept(event(answer)));
+  }
+
+  #forgetSoon(): void {
+    const forget = async (): Promise<void> => {
+      await this.copy.idle();
+      if (this.isOver) this.#deps.forget(this);
+    };
+    this.#deps.clock.after(FORGET_AFTER_MS, () => void forget(), { unref: true });
   }
 
   async #sendAppend(to: PeerId, from: number): Promise<void> {
@@ -336,6 +344,13 @@ export class RunCustody {
       if (length <= before) return false;
       before = length;
     }
+  }
+
+  async #tell(to: PeerId): Promise<void> {
+    const { owner, keepers } = this;
+    const answer = await this.#peers.tell(to, { run: this.run, by: owner, keepers: [...keepers] });
+    if (answer?.by !== undefined) this.accept({ t: "owner-told", by: answer.by });
+    this.accept({ t: "tell-answered", to, isTold: answer !== undefined });
   }
 
   async #writeOwner(by: RunOwner, keepers: readonly PeerId[]): Promise<void> {

@@ -10,8 +10,10 @@ import {
   RUN_KEEP,
   RUN_OWN,
   RUN_STATE,
+  RUN_TELL,
   type JournalPage,
   type JournalView,
+  type OwnerNotice,
 } from "../../src/wire/ownership-protocol.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import type { OtherState } from "./ownership-events.ts";
@@ -67,6 +69,13 @@ export class RunPeers {
       }),
     );
     return answers.flat();
+  }
+
+  /** Undefined where it did not answer. */
+  tell(to: PeerId, notice: OwnerNotice): Promise<{ by?: RunOwner } | undefined> {
+    const { transport } = this.#deps;
+    const options = { timeoutMs: ASK_TIMEOUT_MS };
+    return this.#orNothing(to, "tell", transport.request(to, RUN_TELL, notice, options));
   }
 
   /** Asks a keeper to take the run over; the owner that it is then. */

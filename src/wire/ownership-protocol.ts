@@ -98,9 +98,16 @@ export const RUN_OWN: RequestType<
   v.InferOutput<typeof ownAnswer>
 > = { name: "/mf/run/1/own-run", query: message(runQuery), answer: message(ownAnswer) };
 
-/** To all peers: this run is mine. */
+/** The run is mine: told to whoever may have held it, until it answers with the highest owner it knows of. */
+const tellAnswer = v.object({ by: v.exactOptional(runOwnerSchema) });
+/** To all peers, as the notice: this run is mine. */
 const ownerNotice = v.object({ run: runRefSchema, by: runOwnerSchema, keepers: keepersSchema });
 export type OwnerNotice = v.InferOutput<typeof ownerNotice>;
+export const RUN_TELL: RequestType<OwnerNotice, v.InferOutput<typeof tellAnswer>> = {
+  name: "/mf/run/1/tell",
+  query: message(ownerNotice),
+  answer: message(tellAnswer),
+};
 export const RUN_OWNER: NoticeType<OwnerNotice> = {
   name: "/mf/run/1/owner",
   message: message(ownerNotice),

@@ -11,6 +11,8 @@ import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry } from "../../src/model/journal.ts";
 import type { PeerId, PeerState, PeerView } from "../../src/model/peer.ts";
 import type { CommitBatch } from "../../src/store/ports.ts";
+import { JOURNAL_PULL } from "../../src/wire/ownership-protocol.ts";
+import type { Transport } from "../../src/wire/transport.ts";
 import type { PeerDirectory, PeerEvent } from "../../src/wire/peer-directory.ts";
 import { FakeHosts, type FakeHostOptions, type FakeStep } from "./fake-hosts.ts";
 import { Durable, FakeStore } from "./fake-store.ts";
@@ -25,6 +27,10 @@ export interface MeshOptions {
   /** What one batch takes, ms of the mesh's time. */
   readonly batchMs?: number;
   readonly logger?: Logger;
+  /** After each commit of any daemon. */
+  readonly committed?: (name: string, batch: CommitBatch) => void;
+  /** A fault built in, to see that the checks find it. */
+  readonly mutant?: "appends-only" | "no-pulls";
 }
 
 /** From a peer's end to the others' knowledge of it. */
@@ -139,6 +145,24 @@ export class OwnershipMesh {
     return [...this.daemons.keys()].filter((name) => this.journal(name, run).length > 0);
   }
 
+  /** Where everybody stands, for a failed test's message. */
+  portrait(run: RunRef): string {
+    return this.names
+      .map((name) => {
+        const daemon = this.daemons.get(name);
+        const owner = daemon?.ownership.ownerOf(run);
+        const entries = this.journal(name, run);
+        const owners = entries.flatMap((entry) =>
+          entry.t === "owner-changed"
+            ? [`${entry.owner.peer}${entry.owner.ballot}(${entry.keepers.join("")})`]
+            : [],
+        );
+        const sees = daemon?.directory.peers().map((peer) => `${peer.id}:${peer.state}`);
+        return `${name} ${daemon === undefined ? "dead" : ""} knows ${owner?.peer}${owner?.ballot} runs ${daemon?.ownership.handle(run) !== undefined} has ${entries.length} ${entries.at(-1)?.t} ${owners.join(" ")} sees ${sees?.join(" ")}`;
+      })
+      .join("\n");
+  }
+
   owners(run: RunRef): string[] {
     const text = runText(run);
     return [...this.daemons]
@@ -174,6 +198,8 @@ export class MeshDaemon {
     this.store = new MeshStore(mesh, this);
     this.directory = new MeshDirectory(mesh, name);
     this.#transport = mesh.network.transport(self);
+    const transport =
+      mesh.options.mutant === "no-pulls" ? withoutPulls(this.#transport) : this.#transport;
     const { batchMs = 0 } = mesh.options;
     this.hosts = new FakeHosts(mesh.options.steps, {
       gate: async () => {
@@ -184,7 +210,7 @@ export class MeshDaemon {
       ...mesh.options.hosts,
     });
     this.ownership = createOwnership({
-      transport: this.#transport,
+      transport,
       directory: this.directory,
       store: this.store,
       exchange: { bring: (ids) => this.store.bring(ids) },
@@ -228,6 +254,17 @@ export class MeshDaemon {
   }
 }
 
+function withoutPulls(transport: Transport): Transport {
+  const mutant = Object.create(transport) as Transport;
+  return Object.assign(mutant, {
+    request: (...args: Parameters<Transport["request"]>) =>
+      args[1].name === JOURNAL_PULL.name ? Promise.resolve({}) : transport.request(...args),
+    handle: transport.handle.bind(transport),
+    listen: transport.listen.bind(transport),
+    send: transport.send.bind(transport),
+  });
+}
+
 async function never(): Promise<void> {
   await new Promise(() => undefined);
 }
@@ -247,7 +284,12 @@ export class MeshStore extends FakeStore {
     if (this.#daemon.isDead) await never();
     await this.#mesh.world.event("commit");
     if (this.#daemon.isDead) await never();
-    await super.commit(batch);
+    const { mutant, committed } = this.#mesh.options;
+    if (mutant === "appends-only" && batch.journal !== undefined) {
+      const { from: _, ...journal } = batch.journal;
+      await super.commit({ ...batch, journal });
+    } else await super.commit(batch);
+    committed?.(this.#daemon.name, batch);
   }
 
   override async read(id: Cid): Promise<Uint8Array> {
