@@ -3,7 +3,6 @@
  * common agree as far as both have it; nothing has to be compared entry by entry.
  */
 import type { RunOwner } from "../../src/model/journal.ts";
-import type { PeerId } from "../../src/model/peer.ts";
 import type { JournalSpan, JournalView } from "../../src/wire/ownership-protocol.ts";
 
 type OwnerOrder = Pick<RunOwner, "ballot" | "peer">;
@@ -39,10 +38,10 @@ export function isAhead(a: JournalView, b: JournalView): boolean {
   return order > 0 || (order === 0 && a.length > b.length);
 }
 
-export function lastOwner({
-  spans,
-}: Pick<JournalView, "spans">): { ballot: number; peer: PeerId } | undefined {
-  return spans.at(-1);
+/** A later owner is known than the copy has: it must give way before it counts for anything. */
+export function isOutdated({ spans }: Pick<JournalView, "spans">, by: OwnerOrder): boolean {
+  const last = spans.at(-1);
+  return last !== undefined && compareOwners(last, by) < 0;
 }
 
 function isSameSpan(a: JournalSpan, b: JournalSpan): boolean {

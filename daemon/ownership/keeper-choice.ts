@@ -26,3 +26,9 @@ export function mendedKeepers(
   if (next === undefined) return undefined;
   return [...(isShort ? keepers : keepers.filter((peer) => peer !== gone)), next];
 }
+
+/** Whose turn it is to take over. Holders that are no keepers (a fenced owner, a replaced keeper) come last. */
+export function claimRank(keepers: readonly PeerId[], self: PeerId): number {
+  const rank = keepers.indexOf(self);
+  return rank < 0 ? keepers.length + 1 : rank;
+}

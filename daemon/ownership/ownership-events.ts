@@ -3,6 +3,9 @@ import type { RunOwner } from "../../src/model/journal.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { JournalView } from "../../src/wire/ownership-protocol.ts";
 
+/** Before anybody is known to own a run. */
+export const NOBODY: RunOwner = { peer: "" as PeerId, name: "", ballot: 0 };
+
 /** What this peer's own copy of the journal says. */
 export interface CopyState {
   readonly view: JournalView;

@@ -7,16 +7,17 @@ import type { PeerId } from "../../src/model/peer.ts";
 import type { JournalView } from "../../src/wire/ownership-protocol.ts";
 import { unreachable } from "../../src/std/assert.ts";
 import { HolderTelling } from "./holder-telling.ts";
-import { keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
-import { compareOwners } from "./journal-agreement.ts";
-import type {
-  CopyState,
-  OtherState,
-  OwnershipEffect,
-  OwnershipEvent,
-  OwnershipOptions,
-  OwnershipState,
-  PeersNow,
+import { claimRank, keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
+import { compareOwners, isOutdated } from "./journal-agreement.ts";
+import { HandOver } from "./hand-over.ts";
+import {
+  NOBODY,
+  type CopyState,
+  type OwnershipEffect,
+  type OwnershipEvent,
+  type OwnershipOptions,
+  type OwnershipState,
+  type PeersNow,
 } from "./ownership-events.ts";
 import {
   APPEND_RETRY_MS,
@@ -32,7 +33,7 @@ import { ReplicaSet } from "./replica-set.ts";
 
 type Phase = "watching" | "asking" | "pulling" | "claiming" | "owning" | "over";
 
-const NOBODY: RunOwner = { peer: "" as PeerId, name: "", ballot: 0 };
+type Answers = Extract<OwnershipEvent, { t: "others-answered" }>;
 
 export class OwnershipMachine {
   readonly #self: OwnershipOptions["self"];
@@ -59,7 +60,7 @@ export class OwnershipMachine {
   #isWriting = false;
   /** After a write that failed. */
   #mendAt = 0;
-  #handing: Set<PeerId> | undefined;
+  readonly #handOver = new HandOver();
   #resumeAt = Infinity;
   #effects: OwnershipEffect[] = [];
 
@@ -118,8 +119,7 @@ export class OwnershipMachine {
       case "owner-told":
         return this.#ownerTold(event.by, event.from, now);
       case "others-answered":
-        if (event.asked === this.#asked) this.#othersAnswered(event.others, now);
-        return;
+        return this.#othersAnswered(event, now);
       case "pulled":
         return this.#pulled(event.isDone, now);
       case "owner-written":
@@ -130,10 +130,12 @@ export class OwnershipMachine {
       case "handed":
         return this.#handed(event.from);
       case "hand-over-asked":
-        if (this.#phase === "owning") this.#handing ??= new Set();
-        return this.#handOver();
+        if (this.#phase === "owning") this.#handOver.begin();
+        return this.#handOn();
       case "hand-over-answered":
-        return this.#handOverAnswered(event, now);
+        if (event.by !== undefined && compareOwners(event.by, this.#by) > 0)
+          return this.#giveWay(event.by, now);
+        return this.#handOn();
       default:
         unreachable(event);
     }
@@ -190,7 +192,7 @@ export class OwnershipMachine {
   }
 
   #watch(now: number): void {
-    if (this.#view.hasEnded && !this.#isOutdated()) return this.#endWhenTold(now);
+    if (this.#view.hasEnded && !isOutdated(this.#view, this.#by)) return this.#endWhenTold(now);
     // Named as owner without owning: a claim that could not be written, or one made before a restart.
     const isOurs = this.#by.peer === this.#self.peer;
     if (!isOurs && this.#peers.alive.has(this.#by.peer)) {
@@ -203,21 +205,9 @@ export class OwnershipMachine {
       return;
     }
     this.#lostAt ??= now;
-    const staggerMs = isOurs ? 0 : this.#rank() * CLAIM_STAGGER_MS;
+    const staggerMs = isOurs ? 0 : claimRank(this.#keepers, this.#self.peer) * CLAIM_STAGGER_MS;
     this.#dueAt = Math.max(this.#lostAt + staggerMs, this.#askedAt + ASK_INTERVAL_MS);
     if (this.#dueAt <= now) this.#ask(isOurs ? "restart" : "lost", now);
-  }
-
-  /** A later owner is known than our copy has: it must give way before it counts for anything. */
-  #isOutdated(): boolean {
-    const last = this.#view.spans.at(-1);
-    return last !== undefined && compareOwners(last, this.#by) < 0;
-  }
-
-  /** Holders that are no keepers (a fenced owner, a replaced keeper) come last. */
-  #rank(): number {
-    const rank = this.#keepers.indexOf(this.#self.peer);
-    return rank < 0 ? this.#keepers.length + 1 : rank;
   }
 
   #ask(why: "lost" | "restart" | "sync", now: number): void {
@@ -244,9 +234,9 @@ export class OwnershipMachine {
     else this.#ask("restart", now);
   }
 
-  #othersAnswered(others: readonly OtherState[], now: number): void {
+  #othersAnswered({ asked, others }: Answers, now: number): void {
     const isAsking = this.#phase === "asking";
-    if (!isAsking && this.#phase !== "watching") return;
+    if (asked !== this.#asked || (!isAsking && this.#phase !== "watching")) return;
     if (isAsking && this.#why === "restart" && others.length === 0) {
       this.#askAgainAt = this.#askedAt + ASK_INTERVAL_MS;
       return;
@@ -277,7 +267,8 @@ export class OwnershipMachine {
   }
 
   #pulled(isDone: boolean, now: number): void {
-    if (!isDone && this.#isOutdated()) this.#heardAt = now - WATCH_SYNC_MS + APPEND_RETRY_MS;
+    if (!isDone && isOutdated(this.#view, this.#by))
+      this.#heardAt = now - WATCH_SYNC_MS + APPEND_RETRY_MS;
     const claims = this.#claimsNext;
     this.#claimsNext = false;
     if (this.#phase === "pulling") {
@@ -346,8 +337,7 @@ export class OwnershipMachine {
     if (wasOwning) {
       this.#replicas.clear();
       this.#effects.push({ t: "abandon", to: by });
-      if (this.#handing !== undefined) this.#effects.push({ t: "hand-over-ended", isDone: true });
-      this.#handing = undefined;
+      this.#effects.push(...this.#handOver.end(true));
     }
     if (this.#peers.alive.has(by.peer)) this.#pull(by.peer, false);
   }
@@ -387,31 +377,12 @@ export class OwnershipMachine {
     this.#pull(from, true);
   }
 
-  #handOver(): void {
-    if (this.#handing === undefined) {
-      this.#effects.push({ t: "hand-over-ended", isDone: this.#phase !== "owning" });
-      return;
-    }
-    const tried = this.#handing;
-    const next = this.#keepers.find(
-      (peer) => !tried.has(peer) && this.#peers.alive.has(peer) && this.#replicas.isStored(peer),
+  /** To the first keeper that could go on at once; then the next. */
+  #handOn(): void {
+    const able = this.#keepers.filter(
+      (peer) => this.#peers.alive.has(peer) && this.#replicas.isStored(peer),
     );
-    if (next === undefined || this.#view.hasEnded) {
-      this.#handing = undefined;
-      this.#effects.push({ t: "hand-over-ended", isDone: false });
-      return;
-    }
-    tried.add(next);
-    this.#effects.push({ t: "ask-own", to: next });
-  }
-
-  #handOverAnswered(
-    { by }: Extract<OwnershipEvent, { t: "hand-over-answered" }>,
-    now: number,
-  ): void {
-    if (this.#handing === undefined) return;
-    if (by !== undefined && compareOwners(by, this.#by) > 0) return this.#giveWay(by, now);
-    this.#handOver();
+    this.#effects.push(...this.#handOver.next(this.#view.hasEnded ? [] : able));
   }
 
   #end(): void {

@@ -19,6 +19,7 @@ import type { JournalCopy } from "./journal-copy.ts";
 import type { OwnershipEffect, OwnershipEvent, PeersNow } from "./ownership-events.ts";
 import { FORGET_AFTER_MS, HAND_OVER_TIMEOUT_MS, JOURNAL_ENTRIES_MAX } from "./ownership-limits.ts";
 import { OwnershipMachine } from "./ownership-machine.ts";
+import { ConditionWaits } from "./condition-waits.ts";
 import { RunPeers } from "./run-peers.ts";
 
 export interface CustodyDeps {
@@ -52,7 +53,7 @@ export class RunCustody {
   #cancelTimer: (() => void) | undefined;
   #isClosed = false;
   #pulling: Promise<unknown> = Promise.resolve();
-  #changed = new Set<() => void>();
+  readonly #waits: ConditionWaits;
   #handedOver: ((isDone: boolean) => void)[] = [];
 
   constructor(deps: CustodyDeps, { copy, peers, role }: CustodyOptions) {
@@ -60,6 +61,7 @@ export class RunCustody {
     this.copy = copy;
     this.#deps = deps;
     this.#peers = new RunPeers(copy.run, deps);
+    this.#waits = new ConditionWaits(deps.clock);
     const { self: peer, name, clock } = deps;
     this.#machine = new OwnershipMachine({
       self: { peer, name },
@@ -100,25 +102,12 @@ export class RunCustody {
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer?.();
-    for (const changed of this.#changed) changed();
+    this.#waits.close();
   }
 
   /** Resolves true once `isSo`, false after `ms` (or when this daemon stops). */
   when(isSo: () => boolean, ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (!isSo() && !this.#isClosed) return;
-        cancel();
-        this.#changed.delete(check);
-        resolve(isSo());
-      };
-      const cancel = this.#deps.clock.after(ms, () => {
-        this.#changed.delete(check);
-        resolve(isSo());
-      });
-      this.#changed.add(check);
-      check();
-    });
+    return this.#waits.until(isSo, ms);
   }
 
   /** What the engine makes durable. Facts always are; what it says of the run only while the run is ours. */
@@ -250,7 +239,7 @@ export class RunCustody {
       const inMs = Math.max(0, dueAt - clock.monotonic());
       this.#cancelTimer = clock.after(inMs, () => this.accept({ t: "tick" }), { unref: true });
     }
-    for (const changed of this.#changed) changed();
+    this.#waits.look();
   }
 
   #performOne(effect: OwnershipEffect): void {

@@ -35,6 +35,7 @@ export interface MeshOptions {
 
 /** From a peer's end to the others' knowledge of it. */
 const DETECTION_MS = 300;
+const LOOK_INTERVAL_MS = 50;
 
 export class OwnershipMesh {
   readonly world: SimulatedWorld;
@@ -116,7 +117,7 @@ export class OwnershipMesh {
       const look = (): void => {
         if (isSo()) resolve();
         else if (clock.monotonic() > end) reject(new Error(`not so after ${ms} ms`));
-        else clock.after(20, look);
+        else clock.after(LOOK_INTERVAL_MS, look);
       };
       look();
     });
