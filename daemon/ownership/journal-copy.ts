@@ -2,6 +2,7 @@
  * This peer's copy of one run's journal: who wrote which part of it, how long it is, whether it has ended. All writes go through
  * here, one after another, so a position is known when it is written; what they say is durable before it counts.
  */
+import type { ArtifactRef } from "../../src/model/fact.ts";
 import type { RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunOwner } from "../../src/model/journal.ts";
 import type { Cid } from "../../src/model/ids.ts";
@@ -104,10 +105,10 @@ export class JournalCopy {
   /** A page of what is durable, from memory or from the store. */
   async page(from: number): Promise<PageBody> {
     if (from >= this.#length) return { from, entries: [], facts: [], inline: [] };
-    return this.#recent.page(from) ?? this.#storedPage(from);
+    return this.#complete(this.#recent.page(from) ?? (await this.#storedEntries(from)));
   }
 
-  async #storedPage(from: number): Promise<PageBody> {
+  async #storedEntries(from: number): Promise<PageBody> {
     const room = new PageRoom();
     const entries: JournalEntry[] = [];
     let position = 0;
@@ -116,19 +117,30 @@ export class JournalCopy {
       if (!room.takes(entry)) break;
       entries.push(entry);
     }
+    return { from, entries, facts: [], inline: [] };
+  }
+
+  /** With every fact that its entries name (one that was reused was made durable long before), and what of their content is small. */
+  async #complete({ from, entries, facts, inline }: PageBody): Promise<PageBody> {
+    const known = new Set(facts.map((fact) => fact.memoKey));
     const keys = entries.flatMap((entry) =>
       entry.t === "tasks-succeeded" ? entry.tasks.map((task) => task.memoKey) : [],
     );
-    const facts = (await this.#store.getFacts(keys)).filter((fact) => fact !== undefined);
-    const ids = [
-      ...new Set(facts.flatMap((fact) => Object.values(fact.outputs).map((ref) => ref.id))),
-    ];
+    const missing = keys.filter((key) => !known.has(key));
+    if (missing.length === 0) return { from, entries, facts, inline };
+    const found = (await this.#store.getFacts(missing)).filter((fact) => fact !== undefined);
+    const ids = [...new Set(found.flatMap(({ outputs }) => Object.values(outputs).map(idOf)))];
     const places = await this.#store.locate(ids);
-    const inline = ids.flatMap((id, position): InlineContent[] => {
+    const small = ids.flatMap((id, position): InlineContent[] => {
       const place = places[position];
       return place !== undefined && "inline" in place ? [{ id, data: place.inline }] : [];
     });
-    return { from, entries, facts, inline: withinPage(inline) };
+    return {
+      from,
+      entries,
+      facts: [...facts, ...found],
+      inline: withinPage([...inline, ...small]),
+    };
   }
 
   #absorb(entries: readonly JournalEntry[], from: number): void {
@@ -156,4 +168,8 @@ export class JournalCopy {
     }
     return spans;
   }
+}
+
+function idOf({ id }: ArtifactRef): Cid {
+  return id;
 }

@@ -27,6 +27,8 @@ export interface MeshOptions {
   /** What one batch takes, ms of the mesh's time. */
   readonly batchMs?: number;
   readonly logger?: Logger;
+  /** Alive in the directory, with no daemon: a test speaks for them. */
+  readonly guests?: readonly string[];
   /** After each commit of any daemon. */
   readonly committed?: (name: string, batch: CommitBatch) => void;
   /** A fault built in, to see that the checks find it. */
@@ -52,8 +54,9 @@ export class OwnershipMesh {
     const { clock, random } = this.world;
     this.network = createMemoryNetwork({ clock, random });
     this.network.delay(() => 0.1 + this.world.draw() * 3);
-    this.names = options.peers ?? ["a", "b", "c"];
-    for (const name of this.names) this.disks.set(name, new Durable());
+    const peers = options.peers ?? ["a", "b", "c"];
+    this.names = [...peers, ...(options.guests ?? [])];
+    for (const name of peers) this.disks.set(name, new Durable());
   }
 
   async start(name: string): Promise<MeshDaemon> {
@@ -99,7 +102,9 @@ export class OwnershipMesh {
   }
 
   reaches(a: string, b: string): boolean {
-    return this.daemons.has(a) && this.daemons.has(b) && !this.#cuts.has([a, b].sort().join(" "));
+    const isUp = (name: string): boolean =>
+      this.daemons.has(name) || this.options.guests?.includes(name) === true;
+    return isUp(a) && isUp(b) && !this.#cuts.has([a, b].sort().join(" "));
   }
 
   /** Verdicts of membership, after its delay. */
