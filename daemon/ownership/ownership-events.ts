@@ -59,7 +59,13 @@ export type OwnershipEvent =
   | { readonly t: "append-failed"; readonly to: PeerId }
   | { readonly t: "keep-answered"; readonly to: PeerId; readonly isStored: boolean }
   /** Somebody (an owner, or a keeper that refused us) names an owner. `from` is undefined where it needs no answer. */
-  | { readonly t: "owner-told"; readonly by: RunOwner; readonly from?: PeerId }
+  | {
+      readonly t: "owner-told";
+      readonly by: RunOwner;
+      readonly from?: PeerId;
+      /** It is sending us its journal: nothing has to be pulled. */
+      readonly isSending?: boolean;
+    }
   | {
       readonly t: "others-answered";
       readonly asked: number;
@@ -69,7 +75,8 @@ export type OwnershipEvent =
   | { readonly t: "tell-answered"; readonly to: PeerId; readonly isTold: boolean }
   /** The owner entry was written, or could not be. */
   | { readonly t: "owner-written"; readonly by: RunOwner; readonly isDone: boolean }
-  | { readonly t: "resume-failed" }
+  /** It could not be gone on with, or broke off: the store refused, or no host could be started. */
+  | { readonly t: "run-broken" }
   /** The owner asks us to take over. */
   | { readonly t: "handed"; readonly from: PeerId }
   | { readonly t: "hand-over-asked" }

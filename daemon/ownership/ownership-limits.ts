@@ -31,8 +31,9 @@ export const SUBMIT_WAIT_MS = 5000;
 /** The peer that takes a run over pulls what it lacks and writes one entry. */
 export const HAND_OVER_TIMEOUT_MS = 10_000;
 
-/** A run that could not be gone on with (its package is unreachable) is tried again after this. */
+/** A run that could not be gone on with (its package is unreachable, the disk is full) is tried again after this, then less often. */
 export const RESUME_RETRY_MS = 5000;
+export const RESUME_RETRY_MS_MAX = 60_000;
 
 /** Latest entries an owner keeps in memory for its keepers; who lags further is served from the store. */
 export const RECENT_BYTES_MAX = 4 * 1024 * 1024;
@@ -49,7 +50,11 @@ export const FORGET_AFTER_MS = 1000;
 export const PAGE_INLINE_BYTES_MAX = 1024 * 1024;
 /** Of a page: entries and the tasks they name. */
 export const PAGE_ENTRIES = 256;
-export const PAGE_TASKS = 512;
+export const PAGE_TASKS = 256;
+export const PAGE_ENTRY_BYTES_MAX = 1024 * 1024;
+/** Of one entry: what a step threw, and a parameter's text for people. */
+export const ERROR_BYTES_MAX = 32 * 1024;
+export const TEXT_CHARS_MAX = 4096;
 
 /** Runs of others that go on and are kept here at once. More are refused, and their owners choose another keeper. */
 export const KEPT_RUNS_MAX = 4096;

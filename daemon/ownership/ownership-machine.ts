@@ -26,6 +26,7 @@ import {
   ENDED_HOLD_MS,
   RECOVER_ALONE_MS,
   RESUME_RETRY_MS,
+  RESUME_RETRY_MS_MAX,
   WATCH_SYNC_MS,
 } from "./ownership-limits.ts";
 import { furthest, highestOwner } from "./other-states.ts";
@@ -33,6 +34,7 @@ import { ReplicaSet } from "./replica-set.ts";
 
 type Phase = "watching" | "asking" | "pulling" | "claiming" | "owning" | "over";
 
+type Told = Omit<Extract<OwnershipEvent, { t: "owner-told" }>, "t">;
 type Answers = Extract<OwnershipEvent, { t: "others-answered" }>;
 
 export class OwnershipMachine {
@@ -62,6 +64,7 @@ export class OwnershipMachine {
   #mendAt = 0;
   readonly #handOver = new HandOver();
   #resumeAt = Infinity;
+  #breaks = 0;
   #effects: OwnershipEffect[] = [];
 
   constructor({ self, copy, peers, role, now }: OwnershipOptions) {
@@ -117,15 +120,15 @@ export class OwnershipMachine {
       case "tell-answered":
         return this.#telling.answered(event.to, event.isTold, now);
       case "owner-told":
-        return this.#ownerTold(event.by, event.from, now);
+        return this.#ownerTold(event, now);
       case "others-answered":
         return this.#othersAnswered(event, now);
       case "pulled":
         return this.#pulled(event.isDone, now);
       case "owner-written":
         return this.#ownerWritten(event.by, event.isDone, now);
-      case "resume-failed":
-        this.#resumeAt = now + RESUME_RETRY_MS;
+      case "run-broken":
+        this.#resumeAt = now + Math.min(RESUME_RETRY_MS * 2 ** this.#breaks++, RESUME_RETRY_MS_MAX);
         return;
       case "handed":
         return this.#handed(event.from);
@@ -133,9 +136,9 @@ export class OwnershipMachine {
         if (this.#phase === "owning") this.#handOver.begin();
         return this.#handOn();
       case "hand-over-answered":
-        if (event.by !== undefined && compareOwners(event.by, this.#by) > 0)
-          return this.#giveWay(event.by, now);
-        return this.#handOn();
+        if (event.by !== undefined) this.#ownerTold({ by: event.by }, now);
+        if (this.#phase === "owning") this.#handOn();
+        return;
       default:
         unreachable(event);
     }
@@ -321,9 +324,12 @@ export class OwnershipMachine {
     if (this.#phase === "owning") this.#replicas.choose(this.#keepers);
   }
 
-  #ownerTold(by: RunOwner, from: PeerId | undefined, now: number): void {
+  #ownerTold({ by, from, isSending }: Told, now: number): void {
     const order = compareOwners(by, this.#by);
-    if (order > 0) return this.#giveWay(by, now);
+    if (order > 0) {
+      this.#giveWay(by, now);
+      if (isSending !== true && this.#peers.alive.has(by.peer)) this.#pull(by.peer, false);
+    }
     if (order === 0 && by.peer !== this.#self.peer) this.#heardAt = now;
     if (order < 0 && from !== undefined) this.#effects.push({ t: "announce", to: from });
   }
@@ -339,7 +345,6 @@ export class OwnershipMachine {
       this.#effects.push({ t: "abandon", to: by });
       this.#effects.push(...this.#handOver.end(true));
     }
-    if (this.#peers.alive.has(by.peer)) this.#pull(by.peer, false);
   }
 
   #follow(now: number): void {

@@ -123,9 +123,13 @@ class OwnershipService implements Ownership {
   async submit(flowPackage: FlowPackage, request: RunRequest): Promise<Submitted> {
     const handle = await this.engine.start(flowPackage, request);
     const custody = defined(this.#custodies.get(runText(handle.run)), "custody of a new run");
+    custody.watch(handle);
     const wanted = Math.min(KEEPERS_COUNT, this.#peers.now(handle.run).ranked.length);
-    await custody.when(() => custody.storedCount >= wanted || custody.isOver, SUBMIT_WAIT_MS);
-    return { handle, copies: 1 + custody.storedCount, keepers: custody.keepers };
+    await custody.when(
+      () => custody.state.storedCount >= wanted || custody.state.isOver,
+      SUBMIT_WAIT_MS,
+    );
+    return { handle, copies: 1 + custody.state.storedCount, keepers: custody.state.keepers };
   }
 
   async recover(): Promise<void> {
@@ -287,7 +291,7 @@ class OwnershipService implements Ownership {
         hint: "Try another peer.",
       });
     // A run nobody here has heard of: from its beginning, or not at all.
-    if (page.from > 0 || page.entries.length === 0) return { length: 0 };
+    if (page.from > 0 || page.entries[0]?.t !== "run-started") return { length: 0 };
     const copy = new JournalCopy(page.run, this.#deps.store);
     const peers = this.#peers.now(page.run);
     return this.#hold({ copy, peers, role: "holder" }).receive(from, page);

@@ -4,10 +4,12 @@ import type { JournalEntry } from "../../src/model/journal.ts";
 import type { InlineContent } from "../../src/store/ports.ts";
 import {
   PAGE_ENTRIES,
+  PAGE_ENTRY_BYTES_MAX,
   PAGE_INLINE_BYTES_MAX,
   PAGE_TASKS,
   RECENT_BYTES_MAX,
 } from "./ownership-limits.ts";
+import { entryBytes } from "./wire-entry.ts";
 
 export interface PageBody {
   readonly from: number;
@@ -52,7 +54,8 @@ export class RecentEntries {
     const room = new PageRoom();
     const taken: PageBody[] = [];
     for (const batch of this.#batches.slice(first)) {
-      if (taken.length > 0 && !batch.entries.every((entry) => room.takes(entry))) break;
+      const fits = batch.entries.every((entry) => room.takes(entry));
+      if (taken.length > 0 && !fits) break;
       taken.push(batch);
     }
     return {
@@ -67,19 +70,21 @@ export class RecentEntries {
 /** About what a fact or an entry takes on the wire; only bounds depend on it. */
 const FACT_BYTES = 700;
 
-function entryBytes(entry: JournalEntry): number {
-  return entry.t === "tasks-succeeded" ? 200 * entry.tasks.length : 2000;
-}
-
 /** Counts what goes into a page. */
 export class PageRoom {
   #entries = 0;
   #tasks = 0;
+  #bytes = 0;
 
   takes(entry: JournalEntry): boolean {
     this.#entries++;
+    this.#bytes += entryBytes(entry);
     if (entry.t === "tasks-succeeded") this.#tasks += entry.tasks.length;
-    return this.#entries === 1 || (this.#entries <= PAGE_ENTRIES && this.#tasks <= PAGE_TASKS);
+    const fits =
+      this.#entries <= PAGE_ENTRIES &&
+      this.#tasks <= PAGE_TASKS &&
+      this.#bytes <= PAGE_ENTRY_BYTES_MAX;
+    return fits || this.#entries === 1;
   }
 }
 

@@ -16,10 +16,16 @@ import { RUN_OWNER, type JournalPage } from "../../src/wire/ownership-protocol.t
 import type { Transport } from "../../src/wire/transport.ts";
 import { agreement, compareOwners, isAhead } from "./journal-agreement.ts";
 import type { JournalCopy } from "./journal-copy.ts";
-import type { OwnershipEffect, OwnershipEvent, PeersNow } from "./ownership-events.ts";
+import type {
+  OwnershipEffect,
+  OwnershipEvent,
+  OwnershipState,
+  PeersNow,
+} from "./ownership-events.ts";
 import { FORGET_AFTER_MS, HAND_OVER_TIMEOUT_MS, JOURNAL_ENTRIES_MAX } from "./ownership-limits.ts";
 import { OwnershipMachine } from "./ownership-machine.ts";
 import { ConditionWaits } from "./condition-waits.ts";
+import { wireEntry } from "./wire-entry.ts";
 import { RunPeers } from "./run-peers.ts";
 
 export interface CustodyDeps {
@@ -73,24 +79,16 @@ export class RunCustody {
     queueMicrotask(() => this.#perform());
   }
 
+  get state(): OwnershipState {
+    return this.#machine.state;
+  }
+
   get isOwning(): boolean {
     return this.#machine.state.isOwning;
   }
 
-  get isOver(): boolean {
-    return this.#machine.state.isOver;
-  }
-
   get owner(): RunOwner {
     return this.#machine.state.owner;
-  }
-
-  get storedCount(): number {
-    return this.#machine.state.storedCount;
-  }
-
-  get keepers(): readonly PeerId[] {
-    return this.#machine.state.keepers;
   }
 
   accept(event: OwnershipEvent): void {
@@ -150,7 +148,7 @@ export class RunCustody {
         reason: "it is not the owner",
       });
     this.refuseLower(page.by);
-    this.accept({ t: "owner-told", by: page.by });
+    this.accept({ t: "owner-told", by: page.by, isSending: true });
     return { length: await this.#take(page) };
   }
 
@@ -171,7 +169,7 @@ export class RunCustody {
       by: this.owner,
       view,
       from: start,
-      entries: [...body.entries],
+      entries: body.entries.map(wireEntry),
       facts: [...body.facts],
       inline: [...body.inline],
       ...(summary === undefined ? {} : { summary }),
@@ -289,10 +287,19 @@ export class RunCustody {
     void asked.then((answer) => this.accept(event(answer)));
   }
 
+  /** A run that breaks off without an end is still ours, and is tried again. */
+  watch({ finished }: RunHandle): void {
+    finished.catch((error: unknown) => {
+      if (isMfError(error, "RUN_MOVED")) return;
+      this.#peers.failed("run", this.#deps.self, error);
+      this.accept({ t: "run-broken" });
+    });
+  }
+
   #forgetSoon(): void {
     const forget = async (): Promise<void> => {
       await this.copy.idle();
-      if (this.isOver) this.#deps.forget(this);
+      if (this.state.isOver) this.#deps.forget(this);
     };
     this.#deps.clock.after(FORGET_AFTER_MS, () => void forget(), { unref: true });
   }
@@ -336,7 +343,7 @@ export class RunCustody {
   }
 
   async #tell(to: PeerId): Promise<void> {
-    const { owner, keepers } = this;
+    const { owner, keepers } = this.state;
     const answer = await this.#peers.tell(to, { run: this.run, by: owner, keepers: [...keepers] });
     if (answer?.by !== undefined) this.accept({ t: "owner-told", by: answer.by });
     this.accept({ t: "tell-answered", to, isTold: answer !== undefined });
@@ -364,7 +371,7 @@ export class RunCustody {
   }
 
   #announce(to: PeerId | undefined): void {
-    const notice = { run: this.run, by: this.owner, keepers: [...this.keepers] };
+    const notice = { run: this.run, by: this.owner, keepers: [...this.state.keepers] };
     const peers = to === undefined ? this.#deps.everybody() : [to];
     for (const peer of peers) this.#deps.transport.send(peer, RUN_OWNER, notice);
   }
@@ -377,11 +384,12 @@ export class RunCustody {
       if (!isStillOurs() || this.#isClosed || this.#handle() !== undefined) return;
       const handle = await engine().resume(this.run);
       logger.info("ownership-resumed", { run: runText(this.run), ballot: by.ballot });
+      this.watch(handle);
       if (!isStillOurs()) handle.abandon(this.owner.name);
     } catch (error) {
       if (isMfError(error, "RUN_ENDED")) return;
       this.#peers.failed("resume", by.peer, error);
-      this.accept({ t: "resume-failed" });
+      this.accept({ t: "run-broken" });
     }
   }
 

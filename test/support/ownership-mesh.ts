@@ -46,6 +46,8 @@ export class OwnershipMesh {
   readonly daemons = new Map<string, MeshDaemon>();
   readonly disks = new Map<string, Durable>();
   readonly names: readonly string[];
+  /** Whose disks refuse every commit. */
+  readonly full = new Set<string>();
   readonly #cuts = new Set<string>();
 
   constructor(options: MeshOptions) {
@@ -290,6 +292,8 @@ export class MeshStore extends FakeStore {
     if (this.#daemon.isDead) await never();
     await this.#mesh.world.event("commit");
     if (this.#daemon.isDead) await never();
+    if (this.#mesh.full.has(this.#daemon.name))
+      throw new MfError("STORE_FULL", { home: this.#daemon.name });
     const { mutant, committed } = this.#mesh.options;
     if (mutant === "appends-only" && batch.journal !== undefined) {
       const { from: _, ...journal } = batch.journal;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JournalCopy } from "../../../../daemon/ownership/journal-copy.ts";
+import { entryBytes, wireEntry } from "../../../../daemon/ownership/wire-entry.ts";
 import { fencedBy } from "../../../../daemon/ownership/fenced-by.ts";
 import { isMfError, MfError } from "../../../../src/model/errors.ts";
 import { runText, type Cid, type MemoKey, type RunId } from "../../../../src/model/ids.ts";
@@ -186,4 +187,28 @@ test("who pulls gets what is beyond the last thing both have", async () => {
   const unknown = { run: { flow: "f", id: "no" as RunId }, view: theirs };
   const nothing = asker.request(peer("k"), JOURNAL_PULL, unknown, { timeoutMs: 1000 });
   assert.deepEqual(await mesh.does(nothing), {});
+});
+
+test("what a step threw travels cut to size, whatever its size", () => {
+  const error = {
+    code: "STEP_THREW" as const,
+    details: { message: "m".repeat(5_000_000) },
+    stack: "s".repeat(200_000),
+  };
+  const entry: JournalEntry = {
+    t: "attempt-failed",
+    at: 1,
+    step: "s",
+    index: [],
+    attempt: 0,
+    outcome: "failed",
+    final: true,
+    error,
+    by: "x",
+  };
+  assert.ok(entryBytes(wireEntry(entry)) < 64 * 1024);
+  const page = pageOf(ownerOf("x", 1), [started, changed(ownerOf("x", 1)), wireEntry(entry)], 0);
+  assert.ok(RUN_APPEND.query.decode(RUN_APPEND.query.encode(page)).entries.length === 3);
+  const long = { ...started, paramTexts: { x: "x".repeat(1_000_000) } };
+  assert.ok(entryBytes(wireEntry(long)) < 8192);
 });

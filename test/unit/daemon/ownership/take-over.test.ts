@@ -226,3 +226,28 @@ test("with nobody to take it, a run is not given away", async () => {
   assert.deepEqual(await mesh.does(mesh.daemon("a").ownership.handOverAll()), [run]);
   await finishes(mesh, run);
 });
+
+test("a run that broke off on a full disk goes on when there is room again", async () => {
+  const mesh = meshOf("a", "b", "c");
+  await mesh.startAll();
+  const run = await submit(mesh, "a");
+  await until(mesh, run, 8);
+  mesh.full.add("a");
+  await mesh.until(() => mesh.daemon("a").ownership.handle(run) === undefined);
+  await mesh.wait(7000);
+  assert.deepEqual(mesh.owners(run), ["a"]);
+  mesh.full.delete("a");
+  await finishes(mesh, run);
+});
+
+test("a keeper whose disk is full is sent everything once it has room", async () => {
+  const mesh = meshOf("a", "b", "c");
+  await mesh.startAll();
+  const run = await submit(mesh, "a");
+  await until(mesh, run, 8);
+  mesh.full.add("b");
+  await mesh.wait(4000);
+  assert.notDeepEqual(mesh.journal("b", run), mesh.journal("a", run));
+  mesh.full.delete("b");
+  await finishes(mesh, run);
+});
