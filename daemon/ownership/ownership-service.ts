@@ -123,7 +123,7 @@ class OwnershipService implements Ownership {
   async submit(flowPackage: FlowPackage, request: RunRequest): Promise<Submitted> {
     const handle = await this.engine.start(flowPackage, request);
     const custody = defined(this.#custodies.get(runText(handle.run)), "custody of a new run");
-    custody.watch(handle);
+    custody.going.watch(handle);
     const wanted = Math.min(KEEPERS_COUNT, this.#peers.now(handle.run).ranked.length);
     await custody.when(
       () => custody.state.storedCount >= wanted || custody.state.isOver,

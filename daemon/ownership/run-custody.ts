@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
-import type { Engine, RunHandle } from "../../src/engine/run-api.ts";
+import type { Engine } from "../../src/engine/run-api.ts";
 import { isMfError, MfError } from "../../src/model/errors.ts";
 import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunOwner, RunSummary } from "../../src/model/journal.ts";
@@ -26,6 +26,7 @@ import { FORGET_AFTER_MS, HAND_OVER_TIMEOUT_MS, JOURNAL_ENTRIES_MAX } from "./ow
 import { OwnershipMachine } from "./ownership-machine.ts";
 import { ConditionWaits } from "./condition-waits.ts";
 import { wireEntry } from "./wire-entry.ts";
+import { RunGoingOn } from "./run-going-on.ts";
 import { RunPeers } from "./run-peers.ts";
 
 export interface CustodyDeps {
@@ -52,6 +53,7 @@ export interface CustodyOptions {
 export class RunCustody {
   readonly run: RunRef;
   readonly copy: JournalCopy;
+  readonly going: RunGoingOn;
   readonly #deps: CustodyDeps;
   readonly #machine: OwnershipMachine;
   readonly #peers: RunPeers;
@@ -68,6 +70,11 @@ export class RunCustody {
     this.#deps = deps;
     this.#peers = new RunPeers(copy.run, deps);
     this.#waits = new ConditionWaits(deps.clock);
+    this.going = new RunGoingOn(copy.run, deps, {
+      isOurs: (by) => !this.#isClosed && this.isOwning && compareOwners(this.owner, by) === 0,
+      owner: () => this.owner,
+      broken: () => this.accept({ t: "run-broken" }),
+    });
     const { self: peer, name, clock } = deps;
     this.#machine = new OwnershipMachine({
       self: { peer, name },
@@ -265,9 +272,9 @@ export class RunCustody {
       case "announce":
         return this.#announce(effect.to);
       case "resume":
-        return void this.#resume(effect.by);
+        return void this.going.resume(effect.by);
       case "abandon":
-        return this.#handle()?.abandon(effect.to.name);
+        return this.going.abandon(effect.to);
       case "ask-own":
         return this.#then(this.#peers.own(effect.to), (by) => ({
           t: "hand-over-answered",
@@ -285,15 +292,6 @@ export class RunCustody {
   /** What is asked never rejects: who does not answer has answered nothing. */
   #then<A>(asked: Promise<A>, event: (answer: A) => OwnershipEvent): void {
     void asked.then((answer) => this.accept(event(answer)));
-  }
-
-  /** A run that breaks off without an end is still ours, and is tried again. */
-  watch({ finished }: RunHandle): void {
-    finished.catch((error: unknown) => {
-      if (isMfError(error, "RUN_MOVED")) return;
-      this.#peers.failed("run", this.#deps.self, error);
-      this.accept({ t: "run-broken" });
-    });
   }
 
   #forgetSoon(): void {
@@ -374,30 +372,5 @@ export class RunCustody {
     const notice = { run: this.run, by: this.owner, keepers: [...this.state.keepers] };
     const peers = to === undefined ? this.#deps.everybody() : [to];
     for (const peer of peers) this.#deps.transport.send(peer, RUN_OWNER, notice);
-  }
-
-  async #resume(by: RunOwner): Promise<void> {
-    const { beforeResume, engine, logger } = this.#deps;
-    const isStillOurs = (): boolean => this.isOwning && compareOwners(this.owner, by) === 0;
-    try {
-      await beforeResume(this.run, by.ballot);
-      if (!isStillOurs() || this.#isClosed || this.#handle() !== undefined) return;
-      const handle = await engine().resume(this.run);
-      logger.info("ownership-resumed", { run: runText(this.run), ballot: by.ballot });
-      this.watch(handle);
-      if (!isStillOurs()) handle.abandon(this.owner.name);
-    } catch (error) {
-      if (isMfError(error, "RUN_ENDED")) return;
-      this.#peers.failed("resume", by.peer, error);
-      this.accept({ t: "run-broken" });
-    }
-  }
-
-  #handle(): RunHandle | undefined {
-    const text = runText(this.run);
-    return this.#deps
-      .engine()
-      .running()
-      .find((handle) => runText(handle.run) === text);
   }
 }
