@@ -5,24 +5,15 @@
 import { startControlServer } from "../src/client/control/control-server.ts";
 import type { DaemonStatus } from "../src/client/control/daemon-side.ts";
 import { closeInterruptedRuns } from "../src/client/runs.ts";
-import type { Clock } from "../src/env/clock.ts";
-import type { Logger } from "../src/env/logger.ts";
-import type { Random } from "../src/env/random.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
 import { openAdmission, type Admitted } from "./compose/admitted.ts";
 import { ClosingOrder } from "./compose/closing-order.ts";
+import type { DaemonBase, DaemonEnv } from "./compose/daemon-base.ts";
 import { daemonSideOf } from "./compose/daemon-face.ts";
 import { openNetwork, type Network } from "./compose/network.ts";
 import { openWork, type Work } from "./compose/work.ts";
 import type { DaemonOptions } from "./config/daemon-options.ts";
-
-export interface DaemonEnv {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly version: string;
-}
 
 export interface Daemon {
   readonly status: () => Promise<DaemonStatus>;
@@ -33,14 +24,6 @@ export interface Daemon {
 
 /** The answer to `mfd stop` leaves before its socket closes, ms. */
 const STOP_ANSWER_MS = 20;
-
-/** What every part of the composition is given. */
-export interface DaemonBase {
-  readonly options: DaemonOptions;
-  readonly env: DaemonEnv;
-  /** What is opened here is closed in reverse. */
-  readonly closing: ClosingOrder;
-}
 
 /** @throws MfError STORE_IN_USE, LISTEN_FAILED, TICKET_* and whatever else its parts refuse; nothing stays open then */
 export async function createDaemon(options: DaemonOptions, env: DaemonEnv): Promise<Daemon> {

@@ -3,7 +3,7 @@ import type { PeerIdentity } from "../../src/wire/admission.ts";
 import { openIdentity } from "../admission/identity.ts";
 import type { MeshAdmission } from "../admission/mesh-admission.ts";
 import { openMesh } from "../admission/open-mesh.ts";
-import type { DaemonBase } from "../daemon.ts";
+import type { DaemonBase } from "./daemon-base.ts";
 import { createJoinDialler } from "../net/join-dialler.ts";
 
 export interface Admitted {

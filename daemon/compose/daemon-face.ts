@@ -4,7 +4,7 @@ import type { DaemonSide, DaemonStatus } from "../../src/client/control/daemon-s
 import type { Store } from "../../src/store/ports.ts";
 import { advertisedAddresses } from "../config/advertised-addresses.ts";
 import { createDaemonSide } from "../control/daemon-side.ts";
-import type { DaemonBase } from "../daemon.ts";
+import type { DaemonBase } from "./daemon-base.ts";
 import type { Admitted } from "./admitted.ts";
 import type { Network } from "./network.ts";
 import type { Work } from "./work.ts";

@@ -8,7 +8,7 @@ import { othersAlive } from "../../src/wire/peer-directory.ts";
 import { createBulk, type Bulk } from "../bulk/bulk.ts";
 import type { DaemonOptions } from "../config/daemon-options.ts";
 import { portOf, writeRemembered } from "../config/remembered.ts";
-import type { DaemonBase } from "../daemon.ts";
+import type { DaemonBase } from "./daemon-base.ts";
 import { createMachine, type Machine } from "../machine/machine.ts";
 import { loadRecordOf } from "../machine/load-record.ts";
 import { createMembership, type Membership } from "../membership/membership-service.ts";
@@ -35,15 +35,7 @@ export async function openNetwork(
 ): Promise<Network> {
   const { options, env, closing } = base;
   const { clock, random, logger } = env;
-  const machine = createMachine({
-    clock,
-    logger,
-    home: options.home,
-    ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
-    ...(options.memBytes === undefined ? {} : { memBytes: options.memBytes }),
-  });
-  machine.start();
-  closing.add("machine", () => machine.stop());
+  const machine = openMachine(base);
   const gauge = new StoreGauge(store, { clock, logger, bytesMax: options.storeBytesMax });
   await gauge.start();
   closing.add("gauge", () => gauge.stop());
@@ -121,6 +113,20 @@ function firstPeer(membership: Membership, clock: Clock, waitMs: number): Promis
     });
     if (isThere()) end();
   });
+}
+
+function openMachine({ options, env, closing }: DaemonBase): Machine {
+  const { home, cpus, memBytes } = options;
+  const machine = createMachine({
+    clock: env.clock,
+    logger: env.logger,
+    home,
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memBytes === undefined ? {} : { memBytes }),
+  });
+  machine.start();
+  closing.add("machine", () => machine.stop());
+  return machine;
 }
 
 /** Nothing is bound yet: everybody registers what they answer first. */

@@ -7,7 +7,7 @@ import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource, TaskInputs } from "../../model/fact.ts";
 import type { MemoKey } from "../../model/ids.ts";
 import type { StepPlan, SwitchPlan } from "./flow-plan.ts";
-import type { PastTask } from "./run-history.ts";
+import type { PastTask } from "./past-task.ts";
 
 export type Unit = TaskUnit | LevelUnit | SwitchUnit | ListUnit;
 
