@@ -58,9 +58,9 @@ class ServeThread {
     });
     server.on("error", (error) => this.#post({ t: "failed", reason: error.message }));
     server.listen({ port: 0, host: this.#options.host }, () => {
-      const address = server.address();
-      const port = typeof address === "object" ? (address?.port ?? 0) : 0;
-      this.#post({ t: "listening", port });
+      const bound = server.address();
+      if (typeof bound !== "object" || bound === null) return;
+      this.#post({ t: "listening", address: bound.address, port: bound.port });
     });
   }
 

@@ -38,7 +38,7 @@ export interface BulkParts {
   readonly logger: Logger;
   readonly random: Random;
   readonly home: string;
-  /** Interface on which the lane listens, as the daemon does: an IP, or 0.0.0.0 for all. */
+  /** Interface on which the lane listens, as the daemon does: an address (0.0.0.0 for all), a name, or a multiaddr. */
   readonly host: string;
   /** @default STALL_MS */
   readonly stallMs?: number;

@@ -32,7 +32,7 @@ export interface ServeServiceDeps {
 }
 
 export interface ServeServiceOptions {
-  /** Interface the lane listens on; that of the daemon. */
+  /** Interface the lane listens on; that of the daemon: an address, a name, or a multiaddr that begins with an address. */
   readonly host: string;
   readonly ticketTtlMs: number;
   readonly idleMs: number;
@@ -40,7 +40,7 @@ export interface ServeServiceOptions {
 
 interface Running {
   readonly worker: Worker;
-  readonly port: Promise<number>;
+  readonly bound: Promise<{ readonly address: string; readonly port: number }>;
 }
 
 export class ServeService {
@@ -74,14 +74,14 @@ export class ServeService {
   async #ticket(from: PeerId): Promise<LaneTicket> {
     this.#count(from);
     this.#running ??= this.#startThread();
-    const port = await this.#running.port;
+    const { address, port } = await this.#running.bound;
     const { random, transport } = this.#deps;
     const ttlMs = this.#options.ticketTtlMs;
     const identity = Buffer.from(random.bytes(24)).toString("hex");
     const key = random.bytes(LANE_KEY_BYTES);
     this.#post({ t: "ticket", peer: from, identity, key, ttlMs });
     this.stats.tickets++;
-    const hosts = laneHosts(this.#options.host, transport.addresses());
+    const hosts = laneHosts(address, transport.addresses());
     return { hosts, port, identity, key, expiresMs: ttlMs };
   }
 
@@ -102,17 +102,17 @@ export class ServeService {
 
   #startThread(): Running {
     const { host, idleMs } = this.#options;
-    const workerData: ServeThreadOptions = { host, idleMs };
+    const workerData: ServeThreadOptions = { host: listenHost(host), idleMs };
     const url = new URL("./bulk-serve-thread.js", import.meta.url);
     const worker = new Worker(url, { workerData, name: "mf-bulk-serve" });
     worker.unref();
-    const port = new Promise<number>((resolve, reject) => {
+    const bound: Running["bound"] = new Promise((resolve, reject) => {
       const fail = (reason: string): void => {
         if (this.#running?.worker === worker) this.#running = undefined;
         reject(new MfError("PEER_UNREACHABLE", { peer: this.#deps.transport.self, reason }));
       };
       worker.on("message", (message: FromServeThread) => {
-        if (message.t === "listening") resolve(message.port);
+        if (message.t === "listening") resolve(message);
         else if (message.t === "failed") {
           this.#deps.logger.error("bulk.serve-failed", { reason: message.reason });
           fail(message.reason);
@@ -125,8 +125,8 @@ export class ServeService {
       worker.on("exit", () => fail("its lane ended"));
     });
     // Whoever asked for a ticket is told; nobody else waits for it.
-    port.catch(() => undefined);
-    return { worker, port };
+    bound.catch(() => undefined);
+    return { worker, bound };
   }
 
   #heard(worker: Worker, message: FromServeThread): void {
@@ -170,6 +170,11 @@ function servedPiece(location: ContentLocation | undefined): ServedPiece {
   return part === undefined
     ? { inline: new Uint8Array() }
     : { file: part.file, offset: part.offset, bytes: part.bytes };
+}
+
+/** What a multiaddr begins with, where it is one. */
+export function listenHost(host: string): string {
+  return /^\/ip[46]\/([^/]+)/.exec(host)?.[1] ?? host;
 }
 
 /** Where this lane can be dialled, the likeliest first: loopback only helps a peer on the same machine. */

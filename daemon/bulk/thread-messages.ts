@@ -95,7 +95,8 @@ export type ToServeThread =
   | { readonly t: "refuse"; readonly peer: PeerId };
 
 export type FromServeThread =
-  | { readonly t: "listening"; readonly port: number }
+  /** `address`: what is bound, where the host was given as a name. */
+  | { readonly t: "listening"; readonly address: string; readonly port: number }
   | { readonly t: "failed"; readonly reason: string }
   | { readonly t: "locate"; readonly question: number; readonly digests: readonly string[] }
   | { readonly t: "served"; readonly bytes: number; readonly lanes: number }

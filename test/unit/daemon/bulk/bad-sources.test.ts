@@ -5,7 +5,7 @@ import { connect as connectPlain } from "node:net";
 import { after, test } from "node:test";
 import { connect } from "node:tls";
 import { LANE_TLS } from "../../../../daemon/bulk/lane-tls.ts";
-import { laneHosts } from "../../../../daemon/bulk/serve-service.ts";
+import { laneHosts, listenHost } from "../../../../daemon/bulk/serve-service.ts";
 import { MfError, isMfError } from "../../../../src/model/errors.ts";
 import type { PeerId } from "../../../../src/model/peer.ts";
 import type { Store } from "../../../../src/store/ports.ts";
@@ -205,7 +205,19 @@ test("a full disk is STORE_FULL, leaves nothing behind, and the content comes on
   await assert.rejects(tight.bulk.bring([id]), (error) => isMfError(error, "STORE_FULL"));
 });
 
+test("a lane on a name is dialled by its address", async () => {
+  const mesh = new TestMesh();
+  after(() => mesh.close());
+  const a = await mesh.peer("a", { host: "localhost" });
+  const b = await mesh.peer("b");
+  const { id } = await a.store.putBytes(randomBytes(100_000), "raw");
+  await b.bulk.bring([id]);
+  assert.deepEqual(await b.store.has([id]), [true]);
+});
+
 test("a lane is dialled where its daemon listens", () => {
+  assert.equal(listenHost("/ip4/10.0.0.7/tcp/0"), "10.0.0.7");
+  assert.equal(listenHost("10.0.0.7"), "10.0.0.7");
   assert.deepEqual(laneHosts("10.0.0.7", []), ["10.0.0.7"]);
   assert.deepEqual(laneHosts("0.0.0.0", ["/memory/x"]), ["127.0.0.1"]);
   const all = ["/ip4/127.0.0.1/tcp/1/p2p/x", "/ip4/10.0.0.7/tcp/1/p2p/x", "/dns4/h/tcp/1"];
