@@ -3,21 +3,16 @@
  * changes: nobody is forgotten, a boot counter leads the incarnation, and broken connections are evidence. Pure: events in, effects
  * out, time in calls, chance from a seed. The state is private and changed in place. Rules in the README.
  */
-import type { LoadRecord, PeerId, PeerView } from "../../src/model/peer.ts";
+import type { PeerId, PeerView } from "../../src/model/peer.ts";
 import {
   ADDRESSES_MAX,
-  aboutProfile,
-  loadFromTuple,
-  STATES_BY_RANK,
   type LeaveReason,
   type Talk,
   type TalkItem,
 } from "../../src/wire/membership-protocol.ts";
 import type { TransportEvent } from "../../src/wire/transport.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
-import { decodeDigest, type DigestEntry } from "./digest.ts";
-import { leaveCommitment } from "./leave-proof.ts";
-import { isWorthTelling } from "./load-change.ts";
+import { decodeDigest } from "./digest.ts";
 import { LocalHealth } from "./local-health.ts";
 import { MemberStates } from "./member-states.ts";
 import type {
@@ -31,7 +26,6 @@ import {
   CALM_TICKS,
   EXCHANGE_PARTNERS,
   LATE_TICK_MS,
-  LOAD_REFRESH_MS,
   REFUSED_PROOF_MS,
   RUMOUR_FANOUT,
   RUMOUR_ITEMS_MAX,
@@ -42,15 +36,17 @@ import {
   addressesOf,
   itemOf,
   loadVersion,
-  newRecord,
   STATE_PART,
   type PeerRecord,
 } from "./peer-record.ts";
+import { OwnRecord } from "./own-record.ts";
 import { PeerTable } from "./peer-table.ts";
 import { Prober } from "./prober.ts";
+import { RecordIntake } from "./record-intake.ts";
 import { SeededDraw } from "./seeded-draw.ts";
 
 export class MembershipMachine {
+  readonly #own: OwnRecord;
   readonly #table: PeerTable;
   readonly #self: PeerRecord;
   readonly #draw: SeededDraw;
@@ -58,18 +54,18 @@ export class MembershipMachine {
   readonly #states: MemberStates;
   readonly #prober: Prober;
   readonly #entropy: AntiEntropy;
+  readonly #intake: RecordIntake;
   readonly #seeds: readonly KnownPeer[];
   readonly #leaveProof: Uint8Array;
   #effects: MembershipEffect[] = [];
   #tick = 0;
-  #loadToldAt = -Infinity;
   #ticksAsleep = 0;
   /** Until then something is new that others may not have. */
   #stirredUntil = 0;
-  #addresses: readonly string[] = [];
 
   constructor(options: MembershipMachineOptions) {
-    this.#self = selfRecord(options);
+    this.#own = new OwnRecord(options);
+    this.#self = this.#own.record;
     this.#table = new PeerTable(this.#self);
     this.#draw = new SeededDraw(options.seed);
     this.#states = new MemberStates(this.#table, (effect) => this.#effects.push(effect));
@@ -81,6 +77,13 @@ export class MembershipMachine {
       failed: (peer, isHurried, now) => this.#states.accuse(peer, isHurried, now),
     });
     this.#entropy = new AntiEntropy(this.#table, this.#draw);
+    this.#intake = new RecordIntake({
+      table: this.#table,
+      states: this.#states,
+      health: this.#health,
+      keep: (record) => this.#keep(record),
+      stir: (now) => this.#stir(now),
+    });
     this.#seeds = options.seeds;
     this.#leaveProof = options.leaveProof;
   }
@@ -147,8 +150,8 @@ export class MembershipMachine {
     }
     if (this.#self.state === "asleep" && ++this.#ticksAsleep >= AWAKE_TICKS) this.#wokeUp();
     this.#health.loopDelay(event.load.loopDelayMs);
-    this.#sayAddresses(event.addresses);
-    this.#sayLoad(event.load, now);
+    this.#own.sayAddresses(event.addresses);
+    if (this.#own.sayLoad(event.load, now)) this.#stir(now);
     this.#due(now);
     this.#prober.sweep(now);
     this.#states.sweep(now);
@@ -189,28 +192,6 @@ export class MembershipMachine {
     return [itemOf(this.#self, { state: false, about: false, load: true })];
   }
 
-  #sayLoad(load: LoadRecord, now: number): void {
-    const self = this.#self;
-    const isStale = now - this.#loadToldAt >= LOAD_REFRESH_MS;
-    const isNew = isWorthTelling(self.load, load);
-    if (!isStale && !isNew) return;
-    if (isNew) this.#stir(now);
-    self.load = load;
-    self.loadVersion++;
-    self.view = undefined;
-    this.#loadToldAt = now;
-  }
-
-  #sayAddresses(addresses: readonly string[]): void {
-    const { about } = this.#self;
-    if (addresses === this.#addresses) return;
-    this.#addresses = addresses;
-    const next = addresses.slice(0, ADDRESSES_MAX);
-    if (about === undefined || next.join(" ") === about.addresses.join(" ")) return;
-    this.#self.about = { ...about, version: about.version + 1, addresses: next };
-    this.#self.view = undefined;
-  }
-
   #heard(from: PeerId, talk: Talk, now: number): void {
     const peer = this.#table.add(from, []);
     if (peer === undefined || peer === this.#self || !this.#table.enrol(peer)) return;
@@ -222,30 +203,30 @@ export class MembershipMachine {
         return this.#pinged(peer, talk, now);
       case "ack": {
         this.#prober.acked(peer, talk.q, now);
-        this.#apply(talk.i, now);
+        this.#intake.apply(talk.i, now);
         const items = this.#entropy.wanted(talk.w, now);
         if (items.length > 0) this.#send(from, { t: "news", i: items });
         return;
       }
       case "news":
-        return this.#apply(talk.i, now);
+        return this.#intake.apply(talk.i, now);
       case "ask":
         return this.#prober.ask(from, talk.q, this.#table.byKey(talk.k), now);
       case "told":
         return this.#prober.told(from, talk.q, talk.ok);
       case "bye":
-        this.#apply(talk.i, now);
+        this.#intake.apply(talk.i, now);
         return this.#saidBye(peer, talk.why, now);
     }
   }
 
   #pinged(peer: PeerRecord, talk: Extract<Talk, { t: "ping" }>, now: number): void {
-    this.#apply(talk.i, now);
+    this.#intake.apply(talk.i, now);
     const digest = talk.d === undefined ? undefined : decodeDigest(talk.d);
     // Its own entry there is the newest word on it, and may be a restart.
     const own = digest?.entries.get(peer.key);
     if (own !== undefined) this.#states.sawBoot(peer, own.boot, now);
-    if (digest !== undefined) this.#readAboutSelf(digest.entries.get(this.#self.key), now);
+    if (digest !== undefined) this.#intake.readAboutSelf(digest.entries.get(this.#self.key), now);
     const { items, wants } =
       digest === undefined ? { items: [], wants: [] } : this.#entropy.answer(digest, peer, now);
     // Whom we accuse must learn it from us first.
@@ -253,72 +234,6 @@ export class MembershipMachine {
     if (isAccused && !items.some((item) => item.k === peer.key && item.s !== undefined))
       items.push(itemOf(peer, STATE_PART));
     this.#send(peer.id, { t: "ack", q: talk.q, i: items, w: wants });
-  }
-
-  /** What the sender believes of us, to be refuted at once. */
-  #readAboutSelf(entry: DigestEntry | undefined, now: number): void {
-    if (entry === undefined) return;
-    const state = STATES_BY_RANK[entry.rank] ?? "dead";
-    const claim = {
-      boot: entry.boot,
-      counter: entry.counter,
-      state,
-      accusers: [],
-      proof: undefined,
-    };
-    if (this.#states.claim(this.#self, claim, now)) this.#health.worse();
-  }
-
-  #apply(items: readonly TalkItem[], now: number): void {
-    for (const item of items) {
-      const record = this.#table.byKey(item.k) ?? this.#introduced(item);
-      if (record === undefined || !record.isMember) continue;
-      if (record !== this.#self) this.#applyAbout(record, item, now);
-      if (item.s !== undefined) {
-        const [counter, rank, accusers] = item.s;
-        const state = STATES_BY_RANK[rank] ?? "dead";
-        const claim = { boot: item.b, counter, state, accusers, proof: item.p };
-        if (this.#states.claim(record, claim, now)) this.#health.worse();
-      }
-      if (record !== this.#self) this.#applyLoad(record, item, now);
-    }
-  }
-
-  /** A peer that another knows. One that left already is no news to us. */
-  #introduced(item: TalkItem): PeerRecord | undefined {
-    if (item.a === undefined || item.s === undefined) return undefined;
-    if (STATES_BY_RANK[item.s[1]] === "left") return undefined;
-    const record = this.#table.add(item.a.id, []);
-    if (record === undefined || record.key !== item.k || !this.#table.enrol(record))
-      return undefined;
-    return record;
-  }
-
-  #applyAbout(record: PeerRecord, item: TalkItem, now: number): void {
-    const { a } = item;
-    if (a === undefined || a.id !== record.id) return;
-    this.#states.sawBoot(record, a.boot, now);
-    const known = record.about;
-    if (a.boot < record.boot && known !== undefined) return;
-    if (known !== undefined && (a.boot - known.boot || a.version - known.version) <= 0) return;
-    const before = addressesOf(record).join(" ");
-    record.about = a;
-    this.#stir(now);
-    this.#states.changed(record);
-    if (addressesOf(record).join(" ") === before) return;
-    this.#keep(record);
-  }
-
-  #applyLoad(record: PeerRecord, item: TalkItem, now: number): void {
-    if (item.l === undefined || item.b !== record.boot) return;
-    const [version, tuple] = item.l;
-    if (version <= loadVersion(record)) return;
-    const before = record.load;
-    record.load = loadFromTuple(tuple);
-    if (isWorthTelling(before, record.load)) this.#stir(now);
-    record.loadBoot = item.b;
-    record.loadVersion = version;
-    this.#states.changed(record);
   }
 
   #transport(event: TransportEvent, now: number): void {
@@ -431,25 +346,4 @@ export class MembershipMachine {
   #send(to: PeerId, talk: Talk): void {
     this.#effects.push({ t: "send", to, talk });
   }
-}
-
-function selfRecord(options: MembershipMachineOptions): PeerRecord {
-  const { self, profile, addresses, certificate } = options;
-  const boot = Math.max(1, options.bootCounter);
-  const record = newRecord(self, addresses);
-  record.isMember = true;
-  record.isConnected = true;
-  record.state = "alive";
-  record.boot = boot;
-  record.loadBoot = boot;
-  record.about = {
-    ...aboutProfile(profile),
-    id: self,
-    boot,
-    version: 1,
-    addresses: addresses.slice(0, ADDRESSES_MAX),
-    leaveCommitment: leaveCommitment(options.leaveProof),
-    ...(certificate !== undefined && { certificate }),
-  };
-  return record;
 }
