@@ -90,9 +90,13 @@ function attach(stream: Stream, connection: Connection, events: LinkStreamEvents
     if (event.data instanceof Uint8Array) events.data(event.data);
     else for (const part of event.data) events.data(part);
   });
-  // libp2p's own listener flushes in a microtask of this event; ours must find the stream after that. Its onDrain() is not
-  // usable: after its first use it resolves at once.
-  stream.addEventListener("drain", () => queueMicrotask(() => events.drained()));
+  // libp2p's own listener flushes in a microtask of this event, and ours must look after that: often the stream is full again at
+  // once, and one more piece for every such event would pile up without end. Its onDrain() is not usable: after its first use
+  // it resolves at once.
+  const drained = (): void => {
+    if (!stream.writableNeedsDrain) events.drained();
+  };
+  stream.addEventListener("drain", () => queueMicrotask(drained));
   stream.addEventListener("remoteCloseWrite", ended);
   stream.addEventListener("close", ended);
   connection.addEventListener("close", ended);

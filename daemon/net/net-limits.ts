@@ -57,10 +57,11 @@ export const INBOUND_PENDING_MAX = 64;
 export const UPGRADE_MS = 5_000;
 /** A connection needs one stream; a few more are tolerated while old ones end. */
 export const STREAMS_MAX = 8;
-/** yamux: what may be under way unread in one direction. */
-export const WINDOW_BYTES = 256 * 1024;
-export const WINDOW_BYTES_MAX = 2 * 1024 * 1024;
-export const STREAM_WRITE_BYTES_MAX = 2 * 1024 * 1024;
+/** yamux: what may be under way unread in one direction. With 256 KiB a busy receiver's window updates set the pace. */
+export const WINDOW_BYTES = 1024 * 1024;
+export const WINDOW_BYTES_MAX = 4 * 1024 * 1024;
+/** What one send may leave in a stream that is full; libp2p cuts the connection above it. A big notice is sent whole. */
+export const STREAM_WRITE_BYTES_MAX = FRAME_BYTES_MAX + 1024 * 1024;
 
 /** The same peer's refusal is logged again after this long, and each time after twice as long. */
 export const REFUSAL_LOG_MS = 60_000;
