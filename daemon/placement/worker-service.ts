@@ -182,7 +182,8 @@ export class WorkerService {
       if (this.#roleVerdict(from) !== undefined)
         return { isAccepting: false, room: NO_ROOM, queueMs: 0, held: inputs.map(() => false) };
       const offered = this.offer(from, { demand, isExclusive }, isReserving);
-      const held = await this.#deps.store.has(inputs);
+      // Not `has`: a store that reads through to other peers has what they have.
+      const held = (await this.#deps.store.locate(inputs)).map((found) => found !== undefined);
       return { ...offered, queueMs: this.#machine.queueMs(this.#now()), held };
     });
     transport.handle(GRANT, async (from, { grants }) => {
