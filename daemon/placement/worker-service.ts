@@ -115,6 +115,7 @@ export class WorkerService {
 
   /** A batch of this peer's own run. */
   grantHere(work: Work, need: WorkerNeed): GrantAnswer {
+    if (!this.#fence.admits(work.run, work.ballot)) return "fenced";
     return this.#admit(work, need) ? "accepted" : "busy";
   }
 
