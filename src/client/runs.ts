@@ -210,8 +210,9 @@ export async function closeInterruptedRuns(
   const closed: RunSummary[] = [];
   const error = toErrorRecord(new MfError("INTERRUPTED"));
   for (const summary of await store.runs()) {
-    if ((summary.state !== "running" && summary.state !== "waiting") || isAlive(summary.pid))
-      continue;
+    if (summary.state !== "running" && summary.state !== "waiting") continue;
+    // A run of a mesh goes on wherever its owner is; daemon/ownership knows.
+    if (summary.owner !== undefined || isAlive(summary.pid)) continue;
     const counts = await journalCounts(store, summary);
     const ended: RunSummary = { ...summary, state: "failed", finishedAt: now, counts };
     await store.commit({

@@ -12,7 +12,7 @@ import type { ValueRef } from "../graph/flow-graph.ts";
 import { MfError } from "../model/errors.ts";
 import type { InputSource } from "../model/fact.ts";
 import type { Cid, RunId, RunRef } from "../model/ids.ts";
-import type { JournalEntry } from "../model/journal.ts";
+import { defined } from "../std/assert.ts";
 import type { Store } from "../store/ports.ts";
 import { resolveVersion } from "./lookup/version.ts";
 import type { HostPool } from "./ports.ts";
@@ -22,6 +22,8 @@ import { planFlow } from "./run/flow-plan.ts";
 import type { GivenValues } from "./run/input-resolution.ts";
 import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
+import { readPastRun } from "./run/past-run.ts";
+import type { RunHistory, RunStarted } from "./run/run-history.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
 import { unmetDemand, type Capacity, type MeshLimits } from "./scheduler/admission.ts";
@@ -49,17 +51,18 @@ const RUN_ID_LENGTH = 10;
 
 export function createEngine(deps: EngineDeps): Engine {
   const running = new Set<RunHandle>();
+  const list = (handle: RunHandle): RunHandle => {
+    running.add(handle);
+    const ended = (): void => {
+      running.delete(handle);
+    };
+    // Whoever asked for the run learns how it ended; here it only leaves the list.
+    handle.finished.then(ended, ended);
+    return handle;
+  };
   return {
-    async start(flowPackage, request) {
-      const handle = await startRun(deps, flowPackage, request);
-      running.add(handle);
-      const ended = (): void => {
-        running.delete(handle);
-      };
-      // Whoever asked for the run learns how it ended; here it only leaves the list.
-      handle.finished.then(ended, ended);
-      return handle;
-    },
+    start: async (flowPackage, request) => list(await startRun(deps, flowPackage, request)),
+    resume: async (run) => list(await resumeRun(deps, run)),
     running: () => [...running],
   };
 }
@@ -69,16 +72,44 @@ async function startRun(
   flowPackage: FlowPackage,
   request: RunRequest,
 ): Promise<RunHandle> {
-  const { store, hosts, clock, logger, peer } = deps;
   const run: RunRef = { flow: flowPackage.graph.name, id: newRunId(deps.random) };
+  const resolve = (pathspec: string): Promise<InputSource> => resolveVersion(deps.store, pathspec);
+  const given = await givenValues(flowPackage, request, resolve);
+  const begin = { run, flowPackage, request, given };
+  const { totals } = runLimits(deps, request).limits;
+  refuseUnmet(deps, flowPackage, { totals, labels: request.labels ?? [] });
+  const entry = await startEntry(deps, begin);
+  const service = await composeRun(deps, { ...begin, entry });
+  await service.begin(entry);
+  return service;
+}
+
+/** What the journal pinned (versions, parameters, options) stays; everything else is found again. */
+async function resumeRun(deps: EngineDeps, run: RunRef): Promise<RunHandle> {
+  const { history, flowPackage, request, versions } = await readPastRun(deps.store, run);
+  const given = await givenValues(flowPackage, request, async (pathspec) =>
+    defined(versions.get(pathspec), `version ${pathspec}`),
+  );
+  const entry = history.started;
+  const service = await composeRun(deps, { run, flowPackage, request, given, entry, history });
+  service.goOn();
+  return service;
+}
+
+interface RunParts extends StartRequest {
+  readonly run: RunRef;
+  readonly entry: RunStarted;
+  readonly history?: RunHistory;
+}
+
+async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService> {
+  const { store, hosts, clock, logger, peer } = deps;
+  const { run, flowPackage, request, given, entry, history } = parts;
   const { capacity, limits } = runLimits(deps, request);
-  refuseUnmet(deps, flowPackage, { totals: limits.totals, labels: request.labels ?? [] });
   const contents = new ContentCache(store);
-  const given = await givenValues(store, flowPackage, request);
   for (const source of [...given.params.values(), ...given.constants.values()])
     if (source.k === "bytes") contents.give(source.id, source.data);
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
-  const entry = await startEntry(deps, { flowPackage, request, given });
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
   const service = new RunService(
     { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
@@ -100,11 +131,11 @@ async function startRun(
         bundleId: flowPackage.bundleId,
         pid: process.pid,
       },
+      ...(history === undefined ? {} : { history }),
     },
   );
   const unsubscribe = deps.limits?.subscribe(() => service.wake());
   if (unsubscribe !== undefined) service.finished.then(unsubscribe, unsubscribe);
-  await service.begin(entry);
   return service;
 }
 
@@ -167,7 +198,7 @@ interface StartRequest {
 async function startEntry(
   { store, clock }: EngineDeps,
   { flowPackage, request, given }: StartRequest,
-): Promise<Extract<JournalEntry, { t: "run-started" }>> {
+): Promise<RunStarted> {
   const { id: packageId } = await store.putBytes(Buffer.from(JSON.stringify(flowPackage)), "raw");
   const params: Record<string, Cid> = {};
   const paramTexts: Record<string, string> = {};
@@ -204,9 +235,9 @@ async function startEntry(
 }
 
 async function givenValues(
-  store: Store,
   { graph }: FlowPackage,
   request: RunRequest,
+  resolve: (pathspec: string) => Promise<InputSource>,
 ): Promise<GivenValues> {
   const params = new Map<string, InputSource>();
   for (const { name, kind } of graph.params) {
@@ -223,7 +254,7 @@ async function givenValues(
       const data = Buffer.from(ref.data, "base64");
       constants.set(ref.data, { k: "bytes", id: cidOf("messagepack", data), data });
     } else if (ref.k === "from" && !versions.has(ref.pathspec))
-      versions.set(ref.pathspec, await resolveVersion(store, ref.pathspec));
+      versions.set(ref.pathspec, await resolve(ref.pathspec));
   };
   for (const { inputs } of graph.steps)
     for (const ref of "whole" in inputs ? [inputs.whole] : Object.values(inputs.fields))

@@ -7,6 +7,9 @@ import type { RunState, TaskCounts } from "../model/journal.ts";
 export interface Engine {
   /** Resolves once the run is durable in the store; then it goes on by itself. */
   start(flowPackage: FlowPackage, request: RunRequest): Promise<RunHandle>;
+  /** Goes on with a run whose journal, package and parameters are in the store: same id, nothing done twice.
+   *  @throws MfError RUN_NOT_FOUND, RUN_ENDED, CONTENT_MISSING */
+  resume(run: RunRef): Promise<RunHandle>;
   /** The runs that go on now. */
   running(): readonly RunHandle[];
 }
@@ -43,6 +46,8 @@ export interface RunHandle {
   subscribe(listener: (event: RunEvent) => void): () => void;
   /** Starts nothing more, signals running attempts, keeps what is done. `finished` then says `cancelled`. */
   cancel(): void;
+  /** The run is `owner`'s now: starts nothing more here, journals no end, leaves what runs alone. `finished` rejects with RUN_MOVED. */
+  abandon(owner: string): void;
 }
 
 export interface RunResult {

@@ -178,6 +178,11 @@ export const ERROR_TABLE = {
   ),
   // look-ups
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
+  RUN_ENDED: row(
+    6,
+    "Run {run} has ended ({state}).",
+    "Run the flow again: finished tasks are reused.",
+  ),
   PATHSPEC_INVALID: row(
     2,
     '"{text}" is not a pathspec: {reason}.',
@@ -211,6 +216,11 @@ export const ERROR_TABLE = {
     7,
     "The store in {home} is damaged: {reason}.",
     "Move it aside; facts and artifacts are rebuilt by running again.",
+  ),
+  JOURNAL_HOLE: row(
+    7,
+    "The journal of run {run} has {length} entries; entry {from} cannot follow.",
+    "This is a bug in Meshflow; please report it.",
   ),
   CONTENT_MISSING: row(7, "Content {id} is not in this store.", "Run the step that made it again."),
   CONTENT_MISMATCH: row(
@@ -333,6 +343,11 @@ export const ERROR_TABLE = {
     1,
     "The daemon ended while it started ({how}).",
     "`mfd logs` shows why; `mfd start --foreground` shows it here.",
+  ),
+  RUN_MOVED: row(
+    6,
+    "Run {run} is now owned by {owner}.",
+    "Watch it from there or from any other peer: mf watch {run}.",
   ),
   // rim
   INTERRUPTED: row(130, "Interrupted.", "Run it again: finished tasks are reused."),

@@ -46,9 +46,17 @@ export interface CommitBatch {
   readonly scratch?: readonly string[];
   /** Segments that a thread of this process wrote, hashed and fsynced itself: taken over without reading them again. */
   readonly written?: readonly WrittenSegment[];
-  readonly journal?: { readonly run: RunRef; readonly entries: readonly JournalEntry[] };
+  readonly journal?: JournalWrite;
   /** Replaces the run's row in the list of runs. */
   readonly summary?: RunSummary;
+}
+
+export interface JournalWrite {
+  readonly run: RunRef;
+  readonly entries: readonly JournalEntry[];
+  /** Position of the first entry: what stands there and after it gives way (an old owner's tail to its successor's).
+   *  At most the journal's length; more is refused with JOURNAL_HOLE. @default the journal's length */
+  readonly from?: number;
 }
 
 export interface Store {

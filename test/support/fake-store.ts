@@ -53,7 +53,11 @@ export class FakeStore implements Store {
     for (const { id, data } of batch.inline ?? []) this.durable.contents.set(id, data);
     if (batch.journal !== undefined) {
       const key = runText(batch.journal.run);
-      const journal = this.durable.journals.get(key) ?? [];
+      const { from } = batch.journal;
+      const length = this.durable.journals.get(key)?.length ?? 0;
+      if (from !== undefined && from > length)
+        throw new MfError("JOURNAL_HOLE", { run: key, from, length });
+      const journal = (this.durable.journals.get(key) ?? []).slice(0, from);
       journal.push(...batch.journal.entries);
       this.durable.journals.set(key, journal);
     }

@@ -229,14 +229,17 @@ export class AttemptRunner {
       facts.push(fact, ...record.elementFacts);
       inline.push(...outputs, ...inlineTables(tables));
       for (const table of tables) defined(this.#elements).noteTable(table);
-      journal.push({
-        step: fact.step,
-        index: task.index,
-        memoKey: fact.memoKey,
-        attempt: task.attempt,
-        by,
-        wallMs: outcome.wallMs,
-      });
+      // Journaled before its fact was lost: the record stands.
+      const isJournaled = task.past?.succeeded !== undefined;
+      if (!isJournaled)
+        journal.push({
+          step: fact.step,
+          index: task.index,
+          memoKey: fact.memoKey,
+          attempt: task.attempt,
+          by,
+          wallMs: outcome.wallMs,
+        });
       after.push(() => {
         for (const { id, data } of outputs) contents.remember(id, { inline: data });
         accept({ t: "attempt-succeeded", task, fact });

@@ -3,6 +3,7 @@ import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource } from "../../model/fact.ts";
 import type { JournalEntry, RunState } from "../../model/journal.ts";
 import type { GivenValues } from "./input-resolution.ts";
+import type { RunHistory } from "./run-history.ts";
 import type { ElementList, LevelUnit, SwitchUnit, TaskUnit } from "./run-units.ts";
 
 /** What a run is given besides its plan. */
@@ -11,6 +12,8 @@ export interface RunMachineOptions {
   readonly seed: string;
   readonly tasksMax: number;
   readonly noCache: boolean;
+  /** Of a run that is gone on with. */
+  readonly history?: RunHistory;
 }
 
 export type RunMachineEvent =
@@ -50,6 +53,11 @@ export type RunMachineEvent =
   | { readonly t: "backoff-over"; readonly task: TaskUnit }
   | { readonly t: "cancel-asked" };
 
+/** How many of the questions that the machine asked by effects are answered by it. */
+export function answers({ t }: RunMachineEvent): 0 | 1 {
+  return t === "looked-up" || t.startsWith("elements-") || t.startsWith("value-") ? 1 : 0;
+}
+
 export type RunEffect =
   | { readonly t: "look-up"; readonly task: TaskUnit }
   /** Ready: hand it to the scheduler. `isFront`: it was there before. */
@@ -62,7 +70,13 @@ export type RunEffect =
     }
   | { readonly t: "read-value"; readonly unit: SwitchUnit; readonly source: InputSource }
   | { readonly t: "wake-later"; readonly task: TaskUnit; readonly afterMs: number }
-  | { readonly t: "record-reuse"; readonly task: TaskUnit; readonly fact: Fact }
+  /** `isOwn`: this run made it, though its journal does not know. */
+  | {
+      readonly t: "record-reuse";
+      readonly task: TaskUnit;
+      readonly fact: Fact;
+      readonly isOwn: boolean;
+    }
   | { readonly t: "record-failure"; readonly failure: AttemptFailure }
   /** Nothing that waits will run: forget queues and timers; `isCancel`: signal what runs. */
   | { readonly t: "stop-starting"; readonly isCancel: boolean }

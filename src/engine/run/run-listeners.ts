@@ -1,6 +1,6 @@
 /** Who is told of a run's events. A listener's mistake is its own. */
 import type { Logger } from "../../env/logger.ts";
-import type { RunEvent } from "../run-api.ts";
+import type { RunEvent, StepProgress } from "../run-api.ts";
 
 export type RunListener = (event: RunEvent) => void;
 
@@ -26,5 +26,11 @@ export class RunListeners {
         this.#logger.error("listener-threw", { event: event.t, message: String(error) });
       }
     }
+  }
+
+  emitStep(progress: StepProgress, what: "started" | "finished"): void {
+    const { name: step, total } = progress;
+    if (what === "finished") this.emit({ t: "step-finished", step, progress });
+    else this.emit({ t: "step-started", step, ...(total === undefined ? {} : { total }) });
   }
 }

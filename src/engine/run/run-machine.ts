@@ -10,13 +10,16 @@ import { assert, unreachable } from "../../std/assert.ts";
 import { countLoss, decideFailure } from "./failure-decision.ts";
 import { chosenCase, type FlowPlan } from "./flow-plan.ts";
 import { resolveRef } from "./input-resolution.ts";
-import type {
-  AttemptFailure,
-  RunEffect,
-  RunMachineEvent,
-  RunMachineOptions,
+import {
+  answers,
+  type AttemptFailure,
+  type RunEffect,
+  type RunMachineEvent,
+  type RunMachineOptions,
 } from "./run-events.ts";
+import { isJournaledReuse, mayNotReuse } from "./run-history.ts";
 import { RunTally, type StepTally } from "./run-tally.ts";
+import { StepAnnouncer } from "./step-announcer.ts";
 import {
   elementCount,
   type LevelUnit,
@@ -31,23 +34,25 @@ const END_STATES = { running: "succeeded", failing: "failed", cancelling: "cance
 const CANCELLED: ErrorRecord = { code: "STEP_CANCELLED", details: {} };
 
 export class RunMachine {
-  readonly #plan: FlowPlan;
   readonly #options: RunMachineOptions;
   readonly #graph: UnitGraph;
   readonly #tally: RunTally;
+  readonly #announcer: StepAnnouncer;
   #effects: RunEffect[] = [];
   #now = 0;
   #phase: "waiting" | "running" | "failing" | "cancelling" | "over" = "waiting";
   /** Units that are neither done nor skipped. */
   #openUnits = 0;
   #running = 0;
+  /** Questions that are not answered yet. */
+  #asked = 0;
   #error: ErrorRecord | undefined;
   #endState: RunState = "succeeded";
 
   constructor(plan: FlowPlan, options: RunMachineOptions) {
-    this.#plan = plan;
     this.#options = options;
     this.#tally = new RunTally(plan);
+    this.#announcer = new StepAnnouncer(this.#tally, (effect) => this.#effects.push(effect));
     this.#graph = new UnitGraph(plan, options.given, {
       created: (unit) => this.#created(unit),
       ready: (unit) => this.#ready(unit),
@@ -59,6 +64,7 @@ export class RunMachine {
   /** Takes one event in; what follows from it at once is in `takeEffects`, the rest is done by `advance`. */
   accept(event: RunMachineEvent, now: number): void {
     this.#now = now;
+    this.#asked -= answers(event);
     switch (event.t) {
       case "started":
         this.#phase = "running";
@@ -128,12 +134,13 @@ export class RunMachine {
   #created(unit: Unit): void {
     if (unit.kind === "list") return;
     this.#openUnits++;
-    if (unit.kind === "task") this.#tally.of(unit.step.name).total++;
-    else if (unit.kind === "level") this.#tally.of(unit.step.name).openLevels++;
+    this.#tally.created(unit);
   }
 
   #ready(unit: TaskUnit | LevelUnit | SwitchUnit): void {
     if (unit.kind === "task") return this.#identify(unit);
+    const name = unit.kind === "level" ? unit.step.name : unit.plan.name;
+    if (this.#hasEndedBefore(name, unit.index)) return;
     if (unit.kind === "level") return this.#loadElements(unit);
     if (unit.status === "done") {
       this.#openUnits--;
@@ -142,32 +149,18 @@ export class RunMachine {
     const source = this.#resolved(unit.plan.name, unit.index, () =>
       resolveRef(this.#graph, unit.plan.declaration.on, unit.index),
     );
-    if (source !== undefined) this.#effects.push({ t: "read-value", unit, source });
+    if (source !== undefined) this.#ask({ t: "read-value", unit, source });
   }
 
   #skipped(unit: TaskUnit | LevelUnit | SwitchUnit): void {
     this.#openUnits--;
     if (unit.kind === "switch") return;
-    const tally = this.#tally.of(unit.step.name);
-    tally.skipped++;
-    if (unit.kind === "task") tally.total--;
-    else this.#levelClosed(unit);
-    this.#announceWhenFinished(tally);
+    this.#announcer.skipped(unit);
   }
 
   #opened(level: LevelUnit): void {
     this.#openUnits--;
-    this.#levelClosed(level);
-  }
-
-  /** Steps inside may just have learnt that they are complete (an empty list opens nothing). */
-  #levelClosed(level: LevelUnit): void {
-    const own = this.#tally.of(level.step.name);
-    own.openLevels--;
-    if (own.openLevels > 0) return;
-    for (const tally of this.#tally.all()) {
-      if (tally.step.levels.includes(level.step.name)) this.#announceWhenFinished(tally);
-    }
+    this.#announcer.levelClosed(level.step.name);
   }
 
   #loadElements(level: LevelUnit): void {
@@ -176,7 +169,7 @@ export class RunMachine {
         resolveRef(this.#graph, ref, level.index),
       );
       if (source === undefined) return;
-      this.#effects.push({ t: "load-elements", level, position, source });
+      this.#ask({ t: "load-elements", level, position, source });
     }
   }
 
@@ -199,7 +192,24 @@ export class RunMachine {
     if (chosen !== undefined) this.#graph.choose(unit, chosen);
   }
 
+  #ask(question: Extract<RunEffect, { t: "look-up" | "load-elements" | "read-value" }>): void {
+    this.#asked++;
+    this.#effects.push(question);
+  }
+
+  /** Its end stands in the journal of the run that is gone on with. */
+  #hasEndedBefore(step: string, index: readonly number[], task?: TaskUnit): boolean {
+    const past = this.#options.history?.of(step, index);
+    if (past?.end === undefined) return false;
+    if (task !== undefined) task.phase = past.end;
+    this.#tally.unitEnded(step, past.end, task !== undefined);
+    if (past.error !== undefined) this.#error ??= past.error;
+    return true;
+  }
+
   #identify(task: TaskUnit): void {
+    if (this.#hasEndedBefore(task.step.name, task.index, task)) return;
+    this.#options.history?.restore(task);
     const identity = this.#resolved(
       task.step.name,
       task.index,
@@ -208,10 +218,11 @@ export class RunMachine {
     );
     if (identity === undefined) return;
     task.identity = identity;
-    if (this.#options.noCache || !task.step.declaration.options.cache.enabled)
+    // A run that is gone on with finds what it made itself, whatever its cache options say.
+    if (this.#options.history === undefined && mayNotReuse(task, this.#options))
       return this.#enqueue(task, false);
     task.phase = "looking-up";
-    this.#effects.push({ t: "look-up", task });
+    this.#ask({ t: "look-up", task });
   }
 
   /** A value that cannot be found is the failure of whoever reads it, never of the engine. */
@@ -233,16 +244,18 @@ export class RunMachine {
 
   #lookedUp(task: TaskUnit, fact: Fact | undefined): void {
     if (this.#phase !== "running") return;
-    if (fact === undefined) return this.#enqueue(task, false);
-    const tally = this.#tally.of(task.step.name);
-    tally.reused++;
-    this.#effects.push({ t: "record-reuse", task, fact });
-    this.#succeed(task, fact, tally);
+    const isJournaled = task.past?.succeeded !== undefined;
+    const isOwn = fact !== undefined && this.#options.history?.isOwn(fact) === true;
+    if (fact === undefined || (!isJournaled && !isOwn && mayNotReuse(task, this.#options)))
+      return this.#enqueue(task, false);
+    if (!isJournaled) this.#effects.push({ t: "record-reuse", task, fact, isOwn });
+    this.#succeed(task, fact, isJournaled ? isJournaledReuse(task) : !isOwn);
   }
 
   #enqueue(task: TaskUnit, isFront: boolean): void {
-    task.phase = "ready";
-    this.#effects.push({ t: "enqueue", task, isFront });
+    const isEnding = this.#options.history?.ending !== undefined;
+    task.phase = isEnding ? "cancelled" : "ready";
+    if (!isEnding) this.#effects.push({ t: "enqueue", task, isFront });
   }
 
   #attemptStarted(task: TaskUnit): void {
@@ -250,35 +263,36 @@ export class RunMachine {
     task.phase = "running";
     tally.running++;
     this.#running++;
-    this.#announceStart(tally);
+    this.#announcer.started(tally, this.#now);
   }
 
   #attemptSucceeded(task: TaskUnit, fact: Fact): void {
-    const tally = this.#ended(task);
-    tally.executed++;
-    this.#succeed(task, fact, tally);
+    this.#ended(task);
+    this.#succeed(task, fact, isJournaledReuse(task));
   }
 
-  #succeed(task: TaskUnit, fact: Fact, tally: StepTally): void {
-    this.#announceStart(tally);
+  #succeed(task: TaskUnit, fact: Fact, isReuse: boolean): void {
+    const tally = this.#tally.of(task.step.name);
+    if (isReuse) tally.reused++;
+    else tally.executed++;
+    this.#announcer.started(tally, this.#now);
     task.phase = "succeeded";
     task.fact = fact;
     tally.endedAtMs = this.#now;
     this.#openUnits--;
     this.#graph.finish(task);
-    this.#announceWhenFinished(tally);
+    this.#announcer.finishedWhenOver(tally);
   }
 
   #attemptFailed(task: TaskUnit, error: ErrorRecord, by?: string): void {
     const tally = this.#ended(task);
     const attempt = task.attempt++;
     task.failures++;
-    const wasCatching = task.catching !== undefined;
-    const decision =
-      this.#phase === "running"
-        ? decideFailure(task.step.declaration.options, { failures: task.failures, wasCatching })
-        : undefined;
-    if (decision === undefined || decision.k === "fail")
+    const decision = decideFailure(task.step.declaration.options, {
+      failures: task.failures,
+      wasCatching: task.catching !== undefined,
+    });
+    if (this.#phase !== "running" || decision.k === "fail")
       return this.#failTask(task, tally, {
         attempt,
         outcome: "failed",
@@ -356,11 +370,7 @@ export class RunMachine {
   /** What is neither a task nor ran: a list that cannot be opened, a decision that cannot be made. Counted as one failed task of its step. */
   #failUnit(step: string, index: readonly number[], error: ErrorRecord, task?: TaskUnit): void {
     if (this.#phase !== "running") return;
-    if (this.#plan.steps.has(step)) {
-      const tally = this.#tally.of(step);
-      tally.failed++;
-      if (task === undefined) tally.total++;
-    }
+    this.#tally.unitEnded(step, "failed", task !== undefined);
     this.#effects.push({
       t: "record-failure",
       failure: { step, index, attempt: 0, outcome: "failed", isFinal: true, error },
@@ -370,34 +380,23 @@ export class RunMachine {
   }
 
   #stop(phase: "failing" | "cancelling"): void {
+    // It ends anyway, once everything the journal has is counted.
+    if (phase === "failing" && this.#options.history?.ending !== undefined) return;
     this.#phase = phase;
     this.#effects.push({ t: "stop-starting", isCancel: phase === "cancelling" });
   }
 
   #finishWhenOver(): void {
+    const ending = this.#options.history?.ending;
+    if (ending !== undefined && this.#phase === "running" && this.#asked === 0)
+      this.#phase = ending;
     const isOver = this.#phase === "running" ? this.#openUnits === 0 : this.#running === 0;
     if (!isOver || this.#phase === "waiting" || this.#phase === "over") return;
     const state = END_STATES[this.#phase];
     this.#phase = "over";
     this.#endState = state;
-    this.#effects.push({
-      t: "finish",
-      state,
-      ...(state !== "failed" || this.#error === undefined ? {} : { error: this.#error }),
-    });
-  }
-
-  #announceStart(tally: StepTally): void {
-    if (tally.isStarted) return;
-    tally.isStarted = true;
-    tally.startedAtMs = this.#now;
-    this.#effects.push({ t: "announce-step", step: tally.step.name, what: "started" });
-  }
-
-  #announceWhenFinished(tally: StepTally): void {
-    if (tally.isFinished || tally.running > 0 || !this.#tally.isOver(tally)) return;
-    tally.isFinished = true;
-    this.#effects.push({ t: "announce-step", step: tally.step.name, what: "finished" });
+    const error = state === "failed" && this.#error !== undefined ? { error: this.#error } : {};
+    this.#effects.push({ t: "finish", state, ...error });
   }
 }
 

@@ -36,6 +36,7 @@ export class RunRecorder {
   #waiting: RecordedPart[] = [];
   #isCommitting = false;
   #isBroken = false;
+  #keepsFactsOnly = false;
   #summaryAt = -Infinity;
   #idle: (() => void)[] = [];
 
@@ -46,11 +47,17 @@ export class RunRecorder {
 
   add(part: RecordedPart): void {
     if (this.#isBroken) return;
-    this.#waiting.push(part);
+    this.#waiting.push(this.#keepsFactsOnly ? factsOf(part) : part);
     if (this.#isCommitting) return;
     this.#isCommitting = true;
     // What else this turn brings shares the commit.
     queueMicrotask(() => void this.#commitAll());
+  }
+
+  /** The run is another peer's now: what was made stays true, what is said of the run is no longer ours. */
+  keepFactsOnly(): void {
+    this.#keepsFactsOnly = true;
+    this.#waiting = this.#waiting.map(factsOf);
   }
 
   /** Resolves when everything added is durable, or the store has refused. */
@@ -85,7 +92,8 @@ export class RunRecorder {
     for (const part of parts) if (part.entries !== undefined) entries.push(...part.entries);
     const monotonic = this.#deps.clock.monotonic();
     const hasEnded = entries.some((entry) => entry.t === "run-finished");
-    const hasSummary = hasEnded || monotonic - this.#summaryAt >= SUMMARY_INTERVAL_MS;
+    const isDue = hasEnded || monotonic - this.#summaryAt >= SUMMARY_INTERVAL_MS;
+    const hasSummary = isDue && !this.#keepsFactsOnly;
     if (hasSummary) this.#summaryAt = monotonic;
     await this.#deps.store.commit({
       facts: parts.flatMap((part) => part.facts ?? []),
@@ -106,6 +114,14 @@ export class RunRecorder {
       }
     }
   }
+}
+
+function factsOf({ facts, inline, scratch }: RecordedPart): RecordedPart {
+  return {
+    ...(facts === undefined ? {} : { facts }),
+    ...(inline === undefined ? {} : { inline }),
+    ...(scratch === undefined ? {} : { scratch }),
+  };
 }
 
 /** At least one, whatever its size: a batch's outcomes share a scratch segment and so a commit. */

@@ -5,8 +5,7 @@
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
 import { MfError, toErrorRecord } from "../../model/errors.ts";
-import type { Fact } from "../../model/fact.ts";
-import type { RunRef } from "../../model/ids.ts";
+import { runText, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
@@ -19,16 +18,17 @@ import {
 import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { ElementLoader } from "./element-loader.ts";
+import { FactLookUps } from "./fact-look-ups.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
 import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
-import { FAILURES_SHOWN_MAX, LOOK_UPS_PER_TURN, UNITS_PER_TURN } from "./run-limits.ts";
+import { FAILURES_SHOWN_MAX, UNITS_PER_TURN } from "./run-limits.ts";
+import type { RunHistory } from "./run-history.ts";
 import { RunListeners } from "./run-listeners.ts";
 import { RunMachine } from "./run-machine.ts";
 import { RunRecorder } from "./run-recorder.ts";
 import type { SwitchUnit, TaskUnit, LevelUnit } from "./run-units.ts";
 import { readSwitchValue } from "./switch-value.ts";
-import { usableFacts } from "./usable-facts.ts";
 
 export interface RunServiceDeps {
   readonly store: Store;
@@ -53,6 +53,8 @@ export interface RunServiceOptions {
   readonly labels: readonly string[];
   /** What the run's row says from the beginning. */
   readonly summary: Omit<RunSummary, "state" | "counts" | "finishedAt">;
+  /** Of a run that is gone on with. */
+  readonly history?: RunHistory;
 }
 
 export class RunService implements RunHandle {
@@ -66,14 +68,14 @@ export class RunService implements RunHandle {
   readonly #elements: ElementLoader;
   readonly #attempts: AttemptRunner;
   readonly #listeners: RunListeners;
+  readonly #lookUps: FactLookUps;
   readonly #failures: TaskFailure[] = [];
   readonly #timers = new Set<() => void>();
   readonly #abort = new AbortController();
   readonly #startedAtMs: number;
   #endedAtMs: number | undefined;
   #endedAt: number | undefined;
-  #lookUps: TaskUnit[] = [];
-  #isLookingUp = false;
+  #isAbandoned = false;
   #isDriving = false;
   #isTurning = false;
   #storeError: unknown;
@@ -95,6 +97,10 @@ export class RunService implements RunHandle {
     const { store, hosts, clock, turn, peer, contents } = deps;
     this.#machine = new RunMachine(options.plan, options);
     this.#scheduler = new BatchScheduler(options.plan.steps.values(), options.limits);
+    this.#lookUps = new FactLookUps(deps, {
+      found: (task, fact) => this.#accept({ t: "looked-up", task, fact }),
+      failed: (error) => this.#broken(error),
+    });
     this.#recorder = new RunRecorder(options.run, {
       store,
       clock,
@@ -145,6 +151,11 @@ export class RunService implements RunHandle {
           this.#storeError === undefined ? undefined : reject(this.#storeError as Error),
         );
     });
+    this.goOn();
+  }
+
+  /** Begins (again) with what is durable. */
+  goOn(): void {
     this.#listeners.emit({ t: "run-started", run: this.run });
     this.#accept({ t: "started" });
   }
@@ -174,7 +185,17 @@ export class RunService implements RunHandle {
     this.#drive();
   }
 
+  abandon(owner: string): void {
+    if (this.#isAbandoned || this.#endedAt !== undefined) return;
+    this.#isAbandoned = true;
+    this.#recorder.keepFactsOnly();
+    this.#stopStarting();
+    this.#endedAtMs ??= this.#deps.clock.monotonic();
+    this.#reject(new MfError("RUN_MOVED", { run: runText(this.run), owner }));
+  }
+
   #accept(event: Parameters<RunMachine["accept"]>[0]): void {
+    if (this.#isAbandoned) return;
     if (this.#storeError !== undefined && event.t !== "cancel-asked") return this.#endBroken();
     this.#machine.accept(event, this.#deps.clock.monotonic());
     this.#drive();
@@ -191,11 +212,11 @@ export class RunService implements RunHandle {
   }
 
   #driveNow(): void {
-    if (this.#isTurning) return;
+    if (this.#isTurning || this.#isAbandoned) return;
     const hasMore = this.#machine.advance(UNITS_PER_TURN, this.#deps.clock.monotonic());
     this.#perform();
     this.#dispatch();
-    void this.#lookUp();
+    if (this.#storeError === undefined) void this.#lookUps.ask();
     if (!hasMore) return;
     this.#isTurning = true;
     void this.#deps.turn().then(() => {
@@ -211,8 +232,7 @@ export class RunService implements RunHandle {
   #performOne(effect: RunEffect): void {
     switch (effect.t) {
       case "look-up":
-        this.#lookUps.push(effect.task);
-        return;
+        return this.#lookUps.add(effect.task);
       case "enqueue":
         return this.#scheduler.enqueue(effect.task, effect.isFront);
       case "load-elements":
@@ -222,14 +242,11 @@ export class RunService implements RunHandle {
       case "wake-later":
         return this.#wakeLater(effect.task, effect.afterMs);
       case "record-reuse":
-        return this.#recordReuse(effect.task, effect.fact);
+        return this.#recordReuse(effect);
       case "record-failure":
         return this.#recordFailure(effect.failure);
       case "stop-starting":
-        this.#scheduler.clear();
-        this.#lookUps = [];
-        for (const cancel of this.#timers) cancel();
-        this.#timers.clear();
+        this.#stopStarting();
         if (effect.isCancel) this.#abort.abort(new MfError("STEP_CANCELLED"));
         return;
       case "announce-step":
@@ -237,6 +254,13 @@ export class RunService implements RunHandle {
       case "finish":
         return void this.#finish(effect);
     }
+  }
+
+  #stopStarting(): void {
+    this.#scheduler.clear();
+    this.#lookUps.clear();
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
   }
 
   #dispatch(): void {
@@ -257,22 +281,6 @@ export class RunService implements RunHandle {
     }
     if (this.#storeError === undefined) this.#drive();
     else this.#endBroken();
-  }
-
-  async #lookUp(): Promise<void> {
-    if (this.#isLookingUp || this.#storeError !== undefined) return;
-    this.#isLookingUp = true;
-    try {
-      while (this.#lookUps.length > 0) {
-        const tasks = this.#lookUps.splice(0, LOOK_UPS_PER_TURN);
-        const facts = await usableFacts(tasks, this.#deps);
-        for (const [position, task] of tasks.entries())
-          this.#accept({ t: "looked-up", task, fact: facts[position] });
-      }
-    } catch (error) {
-      this.#broken(error);
-    }
-    this.#isLookingUp = false;
   }
 
   async #loadElements({
@@ -312,13 +320,14 @@ export class RunService implements RunHandle {
     this.#timers.add(cancel);
   }
 
-  #recordReuse(task: TaskUnit, fact: Fact): void {
+  #recordReuse({ task, fact, isOwn }: Extract<RunEffect, { t: "record-reuse" }>): void {
     this.#recorder.add({
       succeeded: [
         {
           step: task.step.name,
           index: task.index,
           memoKey: fact.memoKey,
+          ...(isOwn ? { attempt: task.attempt } : {}),
           by: fact.by,
           wallMs: fact.wallMs,
         },
@@ -342,32 +351,22 @@ export class RunService implements RunHandle {
 
   #announce(step: string, what: "started" | "finished"): void {
     const progress = this.#machine.tally.progressOf(step, this.#deps.clock.monotonic());
-    if (what === "finished") this.#listeners.emit({ t: "step-finished", step, progress });
-    else
-      this.#listeners.emit({
-        t: "step-started",
-        step,
-        ...(progress.total === undefined ? {} : { total: progress.total }),
-      });
+    this.#listeners.emitStep(progress, what);
   }
 
   async #finish({ state, error }: Extract<RunEffect, { t: "finish" }>): Promise<void> {
     this.#endedAtMs = this.#deps.clock.monotonic();
     this.#endedAt = this.#deps.clock.now();
-    const entry: JournalEntry = {
-      t: "run-finished",
-      at: this.#endedAt,
-      state,
-      ...(error === undefined ? {} : { error }),
-    };
-    this.#recorder.add({ entries: [entry] });
+    const cause = error === undefined ? {} : { error };
+    this.#recorder.add({
+      entries: [{ t: "run-finished", at: this.#endedAt, state, ...cause }],
+    });
     await this.#recorder.idle();
     if (this.#storeError !== undefined) return this.#endBroken();
-    const durationMs = this.#endedAtMs - this.#startedAtMs;
     const result: RunResult = {
       run: this.run,
       state,
-      durationMs,
+      durationMs: this.#endedAtMs - this.#startedAtMs,
       tasks: this.#machine.tally.counts(),
       failures: this.#failures,
     };
@@ -377,7 +376,7 @@ export class RunService implements RunHandle {
 
   /** Nothing more can be made durable (or no host can start): what runs is cancelled, and the error ends the run. */
   #broken(error: unknown): void {
-    if (this.#storeError !== undefined) return;
+    if (this.#storeError !== undefined || this.#isAbandoned) return;
     this.#storeError = error;
     this.#deps.logger.error("run-broken", { run: this.run.id, error: toErrorRecord(error).code });
     this.#machine.accept({ t: "cancel-asked" }, this.#deps.clock.monotonic());

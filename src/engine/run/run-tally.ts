@@ -1,6 +1,7 @@
 /** Counts of a run, step by step, kept as events happen so that asking costs nothing. */
 import type { StepProgress } from "../run-api.ts";
 import type { TaskCounts } from "../../model/journal.ts";
+import type { LevelUnit, SwitchUnit, TaskUnit } from "./run-units.ts";
 import { defined } from "../../std/assert.ts";
 import type { FlowPlan, StepPlan } from "./flow-plan.ts";
 
@@ -46,6 +47,19 @@ export class RunTally {
 
   of(step: string): StepTally {
     return defined(this.#steps.get(step), `step ${step}`);
+  }
+
+  created(unit: TaskUnit | LevelUnit | SwitchUnit): void {
+    if (unit.kind === "task") this.of(unit.step.name).total++;
+    else if (unit.kind === "level") this.of(unit.step.name).openLevels++;
+  }
+
+  /** Without a success. What is no task (a list that cannot be opened) counts as one of its step. */
+  unitEnded(step: string, end: "failed" | "cancelled", isTask: boolean): void {
+    const tally = this.#steps.get(step);
+    if (tally === undefined) return;
+    tally[end]++;
+    if (!isTask) tally.total++;
   }
 
   all(): IterableIterator<StepTally> {

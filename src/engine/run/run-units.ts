@@ -7,6 +7,7 @@ import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource, TaskInputs } from "../../model/fact.ts";
 import type { MemoKey } from "../../model/ids.ts";
 import type { StepPlan, SwitchPlan } from "./flow-plan.ts";
+import type { PastTask } from "./run-history.ts";
 
 export type Unit = TaskUnit | LevelUnit | SwitchUnit | ListUnit;
 
@@ -47,6 +48,8 @@ export class TaskUnit implements UnitBase {
   isAlone = false;
   /** The step has failed for good: its catch handler is called with this. */
   catching: ErrorRecord | undefined = undefined;
+  /** What the journal has of it, where the run is gone on with. */
+  past: PastTask | undefined = undefined;
 
   constructor(step: StepPlan, index: readonly number[], level: LevelUnit | undefined) {
     this.step = step;

@@ -18,7 +18,10 @@ export async function usableFacts(
   const now = clock.now();
   const keys = tasks.flatMap((task) => task.identity?.memoKey ?? []);
   const facts = (await store.getFacts(keys)).map((fact, position) => {
-    const ttlMs = tasks[position]?.step.declaration.options.cache.ttlMs;
+    const task = tasks[position];
+    // What the journal names was young enough when the run took it.
+    if (task?.past?.succeeded !== undefined) return fact;
+    const ttlMs = task?.step.declaration.options.cache.ttlMs;
     return fact !== undefined && ttlMs !== undefined && now - fact.at > ttlMs ? undefined : fact;
   });
   const ids = new Set<Cid>();

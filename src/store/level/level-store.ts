@@ -10,7 +10,7 @@ import type { Cid, MemoKey, RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import { runText } from "../../model/ids.ts";
 import { CHAIN_START, chainEntry, chainHashOf, readChained } from "../journal-chain.ts";
-import type { CommitBatch, ContentLocation, Store } from "../ports.ts";
+import type { CommitBatch, ContentLocation, JournalWrite, Store } from "../ports.ts";
 import { CommitQueue, type Prepared } from "./commit-queue.ts";
 import type { ContentReader } from "./content-reader.ts";
 import { deferredOf } from "./deferred.ts";
@@ -237,9 +237,13 @@ export class LevelStore implements Store {
     this.#headsEpoch = index.epoch;
     try {
       for (const item of group) {
+        const journal = await this.#journalOps(item.batch.journal, ops);
+        if (journal === undefined) {
+          item.done.reject(this.#hole(item.batch.journal));
+          continue;
+        }
         for (const op of item.ops) ops.push(op);
-        if (item.batch.journal !== undefined)
-          ops.push(...(await this.#journalOps(item.batch.journal)));
+        ops.push(...journal);
       }
     } catch (error) {
       this.#heads = new Map();
@@ -254,10 +258,20 @@ export class LevelStore implements Store {
     }
   }
 
-  async #journalOps(journal: NonNullable<CommitBatch["journal"]>): Promise<KvOp[]> {
-    const { run, entries } = journal;
-    let { count, hash } = await this.#head(run);
+  /** `before`: what else this group writes. Undefined where the entries would leave a hole. */
+  async #journalOps(
+    journal: JournalWrite | undefined,
+    before: readonly KvOp[],
+  ): Promise<KvOp[] | undefined> {
+    if (journal === undefined) return [];
+    const { run, entries, from } = journal;
+    const head = await this.#head(run);
+    if (from !== undefined && from > head.count) return undefined;
+    let { count, hash } =
+      from === undefined || from === head.count ? head : await this.#headAt(run, from, before);
     const ops: KvOp[] = [];
+    for (let gone = count + entries.length; gone < head.count; gone++)
+      ops.push({ type: "del", key: journalKey(run, gone) });
     for (const entry of entries) {
       const value = chainEntry(hash, entry);
       hash = chainHashOf(value);
@@ -266,6 +280,23 @@ export class LevelStore implements Store {
     this.#heads.set(runKey(run), { count, hash });
     const { data } = encodeValue([count, hash]);
     return [...ops, { type: "put", key: PREFIX.journalHead + runKey(run), value: data }];
+  }
+
+  /** What the head was when the journal had `count` entries. */
+  async #headAt(run: RunRef, count: number, before: readonly KvOp[]): Promise<JournalHead> {
+    if (count === 0) return { count, hash: CHAIN_START };
+    const key = journalKey(run, count - 1);
+    const fresh = before.findLast((op) => op.key === key);
+    const kv = await this.#parts.index.ready();
+    const row = fresh?.type === "put" ? fresh.value : (await kv.getMany([key]))[0];
+    if (row === undefined) throw this.#brokenJournal(run);
+    return { count, hash: chainHashOf(row) };
+  }
+
+  #hole(journal: JournalWrite | undefined): MfError {
+    const run = journal === undefined ? "" : runText(journal.run);
+    const length = journal === undefined ? 0 : this.#heads.get(runKey(journal.run))?.count;
+    return new MfError("JOURNAL_HOLE", { run, from: journal?.from, length });
   }
 
   async #head(run: RunRef): Promise<JournalHead> {

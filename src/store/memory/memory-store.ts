@@ -11,7 +11,7 @@ import { MfError } from "../../model/errors.ts";
 import type { Fact } from "../../model/fact.ts";
 import { runText, type Cid, type MemoKey, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
-import type { CommitBatch, ContentLocation, Store } from "../ports.ts";
+import type { CommitBatch, ContentLocation, JournalWrite, Store } from "../ports.ts";
 import { walkSegment } from "../segment/segment-walk.ts";
 
 export function openMemoryStore(): Store {
@@ -45,12 +45,14 @@ class MemoryStore implements Store {
     const facts = (batch.facts ?? []).map(
       (fact) => [fact.memoKey, encodeValue(fact).data] as const,
     );
+    if (batch.journal !== undefined) this.#refuseHole(batch.journal);
     const entries = (batch.journal?.entries ?? []).map((entry) => encodeValue(entry).data);
     for (const [digest, data] of pieces) this.#content.set(digest, data);
     for (const [key, data] of facts) this.#facts.set(key, data);
     if (batch.journal !== undefined) {
       const key = runText(batch.journal.run);
-      this.#journals.set(key, [...(this.#journals.get(key) ?? []), ...entries]);
+      const kept = (this.#journals.get(key) ?? []).slice(0, batch.journal.from);
+      this.#journals.set(key, [...kept, ...entries]);
     }
     if (batch.summary !== undefined) {
       this.#runs.set(runText(batch.summary.run), structuredClone(batch.summary));
@@ -135,6 +137,12 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #refuseHole({ run, from }: JournalWrite): void {
+    const length = this.#journals.get(runText(run))?.length ?? 0;
+    if (from !== undefined && from > length)
+      throw new MfError("JOURNAL_HOLE", { run: runText(run), from, length });
   }
 
   /** The whole content; undefined where a piece is not here. */

@@ -31,6 +31,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
   check("a segment that was hashed while it was written is taken over", writtenIsTakenOver);
   check("a batch with one wrong piece leaves nothing behind", wrongBatchLeavesNothing);
   check("journals keep the order of the calls", journalsKeepOrder);
+  check("entries from a position on replace what stood there", journalIsReplaced);
   check("runs are listed newest first", runsNewestFirst);
   check("missing content is missing", missingIsMissing);
 }
@@ -169,6 +170,36 @@ async function journalsKeepOrder(store: Store): Promise<void> {
   const seen: number[] = [];
   for await (const item of store.journal(run)) seen.push(item.at);
   assert.deepEqual(seen, [0, 1, 2, 3, 4]);
+}
+
+async function journalIsReplaced(store: Store): Promise<void> {
+  const run = { flow: "f", id: "run1" as RunId };
+  const entries = (...at: number[]): JournalEntry[] =>
+    at.map((time) => ({ t: "run-finished", at: time, state: "succeeded" }));
+  const seen = async (): Promise<number[]> => {
+    const times: number[] = [];
+    for await (const entry of store.journal(run)) times.push(entry.at);
+    return times;
+  };
+  await store.commit({ journal: { run, entries: entries(0, 1, 2, 3, 4), from: 0 } });
+  await store.commit({ journal: { run, entries: entries(20), from: 2 } });
+  assert.deepEqual(await seen(), [0, 1, 20], "a shorter tail");
+  await store.commit({ journal: { run, entries: entries(3, 4) } });
+  assert.deepEqual(await seen(), [0, 1, 20, 3, 4], "and on from there");
+  await Promise.all([
+    store.commit({ journal: { run, entries: entries(5, 6, 7) } }),
+    store.commit({ journal: { run, entries: entries(60, 70, 80), from: 6 } }),
+    store.commit({ journal: { run, entries: entries(81), from: 9 } }),
+    store.commit({ journal: { run, entries: [], from: 9 } }),
+  ]);
+  assert.deepEqual(await seen(), [0, 1, 20, 3, 4, 5, 60, 70, 80], "within one group");
+  const hole = store.commit({ journal: { run, entries: entries(1), from: 10 } });
+  const other = store.commit({ summary: sampleSummary(run, 1) });
+  await assert.rejects(hole, (error) => isMfError(error, "JOURNAL_HOLE"));
+  await other;
+  assert.equal((await seen()).length, 9);
+  await store.commit({ journal: { run, entries: entries(9), from: 0 } });
+  assert.deepEqual(await seen(), [9]);
 }
 
 async function runsNewestFirst(store: Store): Promise<void> {

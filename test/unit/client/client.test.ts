@@ -13,6 +13,7 @@ import {
   type EngineFixture,
   type FlowFixture,
 } from "../../support/engine-fixture.ts";
+import type { PeerId } from "../../../src/model/peer.ts";
 import { FakeStore } from "../../support/fake-store.ts";
 
 const flow: FlowFixture = {
@@ -103,6 +104,21 @@ for (const [text, code] of [
     await assert.rejects(resolvePathspec(engine.store, text), (error) => isMfError(error, code));
   });
 }
+
+test("a run of a mesh is left to its owner, wherever that is", async () => {
+  const engine = engineFixture(
+    { load: () => ({ list: [1] }), fit: () => ({ v: 1 }), best: () => ({}) },
+    { store: new FakeStore(undefined, { commitsUntilKill: 2 }) },
+  );
+  const { run } = await engine.start(flow);
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  const store = new FakeStore(engine.store.durable);
+  const summary = await store.getRun(run);
+  assert.ok(summary !== undefined);
+  const owner = { peer: "p" as PeerId, name: "p", ballot: 1 };
+  await store.commit({ summary: { ...summary, owner } });
+  assert.equal((await closeInterruptedRuns(store, { isAlive: () => false, now: 5 })).length, 0);
+});
 
 test("a run whose process is gone is closed as failed, once", async () => {
   const engine = engineFixture(

@@ -1,0 +1,111 @@
+/**
+ * What a journal says of a run that is to go on: which tasks have succeeded, what has failed how often, and whether the run was
+ * already on its way to an end. Folded once, then asked by the run machine as each unit becomes ready.
+ */
+import { MfError, type ErrorRecord } from "../../model/errors.ts";
+import { runText, taskText, type RunRef, type TaskRef } from "../../model/ids.ts";
+import type { JournalEntry, TaskSucceeded } from "../../model/journal.ts";
+import { decideFailure } from "./failure-decision.ts";
+import type { TaskUnit } from "./run-units.ts";
+
+export type RunStarted = Extract<JournalEntry, { t: "run-started" }>;
+
+export interface PastTask {
+  /** Number of the next attempt. */
+  readonly attempt: number;
+  readonly failures: number;
+  readonly losses: number;
+  /** Of the last attempt that left no fact. */
+  readonly error?: ErrorRecord;
+  /** No attempt follows. */
+  readonly end?: "failed" | "cancelled";
+  /** As the journal has it; it is not recorded again. */
+  readonly succeeded?: TaskSucceeded;
+}
+
+const UNTRIED: PastTask = { attempt: 0, failures: 0, losses: 0 };
+
+export class RunHistory {
+  readonly started: RunStarted;
+  readonly #tasks: ReadonlyMap<string, PastTask>;
+  /** A final failure (or cancellation) stands in the journal, its end does not. */
+  readonly ending: "failing" | "cancelling" | undefined;
+
+  constructor(started: RunStarted, tasks: ReadonlyMap<string, PastTask>) {
+    this.started = started;
+    this.#tasks = tasks;
+    const ends = new Set([...tasks.values()].map((task) => task.end));
+    this.ending = ends.has("cancelled") ? "cancelling" : ends.has("failed") ? "failing" : undefined;
+  }
+
+  /** Of a task, or of a list or a decision that failed under this name. */
+  of(step: string, index: readonly number[]): PastTask | undefined {
+    return this.#tasks.get(taskText({ step, index }));
+  }
+
+  /** Gives the task the attempts it has behind it. */
+  restore(task: TaskUnit): void {
+    const past = this.of(task.step.name, task.index);
+    if (past === undefined) return;
+    const { options } = task.step.declaration;
+    task.past = past;
+    task.attempt = past.attempt;
+    task.failures = past.failures;
+    task.losses = past.losses;
+    task.isAlone = past.error?.code === "STEP_CRASHED";
+    if (past.failures === 0 || past.error === undefined) return;
+    const decision = decideFailure(options, { failures: past.failures, wasCatching: false });
+    if (decision.k === "catch") task.catching = past.error;
+  }
+
+  /** Made by this run (if not by its journal), so not a reuse. */
+  isOwn(fact: { readonly at: number }): boolean {
+    return fact.at >= this.started.at;
+  }
+}
+
+/** @throws MfError RUN_NOT_FOUND (no beginning is stored here), RUN_ENDED */
+export async function readHistory(
+  run: RunRef,
+  journal: AsyncIterable<JournalEntry>,
+): Promise<RunHistory> {
+  let started: RunStarted | undefined;
+  const tasks = new Map<string, PastTask>();
+  const change = (task: TaskRef, with_: (past: PastTask) => PastTask): void => {
+    const key = taskText(task);
+    tasks.set(key, with_(tasks.get(key) ?? UNTRIED));
+  };
+  for await (const entry of journal) {
+    if (entry.t === "run-started") started = entry;
+    else if (entry.t === "run-finished")
+      throw new MfError("RUN_ENDED", { run: runText(run), state: entry.state });
+    else if (entry.t === "tasks-succeeded")
+      for (const succeeded of entry.tasks) change(succeeded, (past) => ({ ...past, succeeded }));
+    else if (entry.t === "attempt-failed") change(entry, (past) => afterFailure(past, entry));
+  }
+  if (started === undefined) throw new MfError("RUN_NOT_FOUND", { run: runText(run) });
+  return new RunHistory(started, tasks);
+}
+
+function afterFailure(
+  past: PastTask,
+  { attempt, outcome, final, error }: Extract<JournalEntry, { t: "attempt-failed" }>,
+): PastTask {
+  return {
+    ...past,
+    attempt: attempt + 1,
+    failures: past.failures + (outcome === "failed" ? 1 : 0),
+    losses: past.losses + (outcome === "lost" ? 1 : 0),
+    error,
+    ...(final ? { end: outcome === "cancelled" ? ("cancelled" as const) : "failed" } : {}),
+  };
+}
+
+export function mayNotReuse(task: TaskUnit, { noCache }: { readonly noCache: boolean }): boolean {
+  return noCache || !task.step.declaration.options.cache.enabled;
+}
+
+/** The journal has it as taken from the store, not as made by an attempt. */
+export function isJournaledReuse({ past }: TaskUnit): boolean {
+  return past?.succeeded !== undefined && past.succeeded.attempt === undefined;
+}
