@@ -7,7 +7,7 @@ import {
 } from "../../src/engine/scheduler/admission.ts";
 import type { LoadRecord, PeerView } from "../../src/model/peer.ts";
 import type { Resources } from "../../src/model/step-options.ts";
-import { BATCHES_PER_SLOT } from "./placement-limits.ts";
+import { SPARE_FACTOR } from "./placement-limits.ts";
 
 /** What a peer must have to run a batch. */
 export interface PeerNeed {
@@ -68,19 +68,27 @@ export interface MeshTotals {
   readonly slots: number;
 }
 
-/** More than runs at once, so that the next batch is at hand where a slot becomes free. */
+/**
+ * A little more than runs at once, so that a batch is at hand where a slot becomes free. (Of short tasks the scheduler sends one more
+ * batch ahead for each slot.)
+ */
 export function meshTotals(peers: readonly PeerView[]): MeshTotals {
   const capacity = { cores: 0, memBytes: 0, gpus: 0 };
   let slots = 0;
   for (const peer of peers) {
     if (!isWorking(peer) || peer.load === undefined) continue;
     const own = capacityOf(peer.load);
-    capacity.cores += BATCHES_PER_SLOT * own.cores;
-    capacity.memBytes += BATCHES_PER_SLOT * own.memBytes;
-    capacity.gpus += BATCHES_PER_SLOT * own.gpus;
-    slots += BATCHES_PER_SLOT * peer.load.slots.total;
+    capacity.cores += own.cores;
+    capacity.memBytes += own.memBytes;
+    capacity.gpus += own.gpus;
+    slots += peer.load.slots.total;
   }
-  return { capacity, slots };
+  const more = (amount: number): number => Math.ceil(amount * SPARE_FACTOR);
+  const { cores, memBytes, gpus } = capacity;
+  return {
+    capacity: { cores: more(cores), memBytes: more(memBytes), gpus: more(gpus) },
+    slots: more(slots),
+  };
 }
 
 /** What no single peer can give: the reason is that of the largest. */

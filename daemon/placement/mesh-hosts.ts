@@ -56,9 +56,9 @@ export interface MeshHosts extends HostPool {
   /** For this peer's LoadRecord. */
   load(): Pick<LoadRecord, "slots" | "queue" | "isAccepting">;
   /** What of a run runs elsewhere; from now on those peers obey no owner with a lower ballot. @throws MfError PEER_FENCED */
-  whoWorks(run: RunRef): Promise<PeerWork[]>;
+  whoWorks(run: RunRef, ballot?: number): Promise<PeerWork[]>;
   /** Batches that name one of these tasks attach to the attempt that runs. Before the run is resumed. */
-  adopt(run: RunRef, working: readonly PeerWork[]): Promise<void>;
+  adopt(run: RunRef, working: readonly PeerWork[], ballot?: number): Promise<void>;
   /** Takes nothing new; resolves when nothing runs here and every outcome is with its owner. */
   drain(): Promise<void>;
 }
@@ -110,7 +110,6 @@ class PlacedHosts implements MeshHosts {
     this.#adoption = {
       ...deps,
       worker: this.#worker,
-      ballotOf: (run) => deps.ballotOf(run),
       accept: (event) => this.#owner.accept(event),
     };
     this.limits = {
@@ -155,12 +154,16 @@ class PlacedHosts implements MeshHosts {
     };
   }
 
-  whoWorks(run: RunRef): Promise<PeerWork[]> {
-    return askWhoWorks(this.#adoption, run);
+  whoWorks(run: RunRef, ballot = this.#deps.ballotOf(run)): Promise<PeerWork[]> {
+    return askWhoWorks(this.#adoption, run, ballot);
   }
 
-  adopt(run: RunRef, working: readonly PeerWork[]): Promise<void> {
-    return adoptLeases(this.#adoption, run, working);
+  adopt(
+    run: RunRef,
+    working: readonly PeerWork[],
+    ballot = this.#deps.ballotOf(run),
+  ): Promise<void> {
+    return adoptLeases(this.#adoption, { run, ballot }, working);
   }
 
   async drain(): Promise<void> {

@@ -56,6 +56,8 @@ export interface OwnerServiceDeps {
 interface OpenTicket {
   readonly work: GrantedBatch;
   readonly options: PlacedBatchOptions;
+  /** Under which the run was owned when the engine asked: a later owner's would let a former one pass for it. */
+  readonly ballot: number;
   /** Inputs that do not travel with the batch. */
   readonly far: readonly Cid[];
   readonly resolve: (result: BatchResult) => void;
@@ -99,7 +101,8 @@ export class OwnerService {
     return new Promise((resolve, reject) => {
       const unlisten = this.#listen(signal, id);
       const far = farInputs(batch);
-      this.#tickets.set(id, { work, options, far, resolve, reject, unlisten });
+      const ballot = this.#deps.ballotOf(origin.run);
+      this.#tickets.set(id, { work, options, ballot, far, resolve, reject, unlisten });
       this.accept({
         t: "submitted",
         ticket: {
@@ -285,8 +288,9 @@ export class OwnerService {
     queueMicrotask(() => this.accept({ t: "granted", peer, answers, room: worker.roomFor(peer) }));
   }
 
-  #ownWork({ lease, positions, ticket }: GrantItem, { work, options }: OpenTicket): Work {
-    const { worker, directory, ballotOf } = this.#deps;
+  #ownWork({ lease, positions, ticket }: GrantItem, open: OpenTicket): Work {
+    const { work, options, ballot } = open;
+    const { worker, directory } = this.#deps;
     const peer = directory.self;
     const { batch, origin, isExclusive } = work;
     const { code, ...rest } = batch;
@@ -297,7 +301,7 @@ export class OwnerService {
       lease,
       run: origin.run,
       owner: peer,
-      ballot: ballotOf(origin.run),
+      ballot,
       batch: { ...rest, codeId: code.codeId, attempts: pick(batch.attempts) },
       code,
       origin: { ...origin, tasks: pick(origin.tasks) },
@@ -330,7 +334,7 @@ export class OwnerService {
       const open = this.#tickets.get(item.ticket);
       if (open === undefined) continue;
       const { lease, positions } = item;
-      const ballot = this.#deps.ballotOf(open.work.origin.run);
+      const { ballot } = open;
       const hints = this.#hints(item.ticket);
       const grant = encodeGrant(open.work, { ...item, ballot, hints });
       const taken = grant?.attempts.length ?? 0;

@@ -70,12 +70,9 @@ export class PeerAccount {
 
   /** It could begin at once. */
   canStart(need: BatchNeed, now: number): boolean {
-    const { slots, cores, memBytes, gpus } = this.#roomNow(now);
-    const totals = { cores, memBytes, gpus };
-    return (
-      (need.isExclusive || slots > 0) &&
-      fits(need.demand, { cores: 0, memBytes: 0, gpus: 0 }, totals)
-    );
+    const room = this.#roomNow(now);
+    if (!need.isExclusive && room.slots <= 0) return false;
+    return fits(need.demand, { cores: 0, memBytes: 0, gpus: 0 }, room);
   }
 
   /** It could wait there behind what runs. */
@@ -131,8 +128,8 @@ export class PeerAccount {
       slots: room.slots - (takesSlot ? 1 : 0),
       queue: Math.max(0, room.queue - (takesQueue ? 1 : 0)),
       cores: room.cores - demand.cores,
-      memBytes: room.memBytes - demand.memBytes,
-      gpus: room.gpus - demand.gpus,
+      memBytes: Math.max(0, room.memBytes - demand.memBytes),
+      gpus: Math.max(0, room.gpus - demand.gpus),
     };
   }
 }

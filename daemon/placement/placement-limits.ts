@@ -38,6 +38,8 @@ export const CANCEL_MS_MAX = 10_000;
 export const QUEUED_WORK_MS_MAX = 1_000;
 /** Batches a worker takes for each slot: one runs, one brings its inputs. */
 export const BATCHES_PER_SLOT = 2;
+/** Batches planned for the whole mesh, as a multiple of those that can run: the rest waits at the owner for whoever is free first. */
+export const SPARE_FACTOR = 1.25;
 /** A ready batch that was passed over by smaller ones this often goes next. */
 export const PASSED_OVER_MAX = 32;
 

@@ -8,7 +8,7 @@ import { ADOPT, WHO_WORKS, type WorkingLease } from "../../src/wire/placement-pr
 import type { Transport } from "../../src/wire/transport.ts";
 import type { PlacementEvent } from "./placement-events.ts";
 import { ANSWER_MS_MAX } from "./placement-limits.ts";
-import type { WorkerService } from "./worker-service.ts";
+import type { OwnedRun, WorkerService } from "./worker-service.ts";
 
 export interface RunAdoptionDeps {
   readonly transport: Transport;
@@ -16,7 +16,6 @@ export interface RunAdoptionDeps {
   readonly logger: Logger;
   /** The new owner may itself have worked for the old one. */
   readonly worker: Pick<WorkerService, "whoWorks" | "adopt">;
-  ballotOf(run: RunRef): number;
   accept(event: PlacementEvent): void;
 }
 
@@ -27,9 +26,12 @@ export interface PeerWork {
 }
 
 /** Tells every peer that we own the run now, and hears what of it they work on. Peers that do not answer are left out. */
-export async function askWhoWorks(deps: RunAdoptionDeps, run: RunRef): Promise<PeerWork[]> {
-  const { transport, directory, worker, ballotOf } = deps;
-  const ballot = ballotOf(run);
+export async function askWhoWorks(
+  deps: RunAdoptionDeps,
+  run: RunRef,
+  ballot: number,
+): Promise<PeerWork[]> {
+  const { transport, directory, worker } = deps;
   const others = directory.peers().filter(({ isSelf, state }) => !isSelf && state === "alive");
   const answers = await Promise.all(
     others.map(async ({ id }): Promise<PeerWork[]> => {
@@ -51,11 +53,10 @@ export async function askWhoWorks(deps: RunAdoptionDeps, run: RunRef): Promise<P
 
 export async function adoptLeases(
   deps: RunAdoptionDeps,
-  run: RunRef,
+  { run, ballot }: OwnedRun,
   working: readonly PeerWork[],
 ): Promise<void> {
-  const { transport, directory, worker, logger, ballotOf, accept } = deps;
-  const ballot = ballotOf(run);
+  const { transport, directory, worker, logger, accept } = deps;
   await Promise.all(
     working.map(async ({ peer, leases }) => {
       // Known before it is asked for: the outcome may come before the answer.

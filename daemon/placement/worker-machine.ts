@@ -118,8 +118,11 @@ export class WorkerMachine {
       slots: free,
       queue: Math.max(0, queue - free),
       cores: capacity.cores - used.cores,
-      memBytes: Math.min(capacity.memBytes - used.memBytes, this.#machine.memFreeBytes),
-      gpus: Math.min(capacity.gpus, this.#machine.gpus.length) - used.gpus,
+      memBytes: Math.max(
+        0,
+        Math.min(capacity.memBytes - used.memBytes, this.#machine.memFreeBytes),
+      ),
+      gpus: Math.max(0, this.#gpusLeft()),
     };
   }
 
@@ -189,7 +192,7 @@ export class WorkerMachine {
       isRoomy &&
       fits(need.demand, this.#committed(owner, now), this.#totals.capacity) &&
       need.demand.memBytes <= this.#machine.memFreeBytes &&
-      need.demand.gpus <= this.#freeGpus().length
+      need.demand.gpus <= Math.max(0, this.#gpusLeft())
     );
   }
 
@@ -237,10 +240,11 @@ export class WorkerMachine {
     for (const lease of this.#leases.values()) {
       if (lease.phase !== "ready") continue;
       const gpus = this.#freeGpus();
+      // Somebody else took the device since: the others need not wait for that.
+      if (lease.demand.gpus > gpus.length) continue;
       const hasRoom =
         (lease.isExclusive || shared < this.#totals.slots) &&
-        fits(lease.demand, used, this.#totals.capacity) &&
-        lease.demand.gpus <= gpus.length;
+        fits(lease.demand, used, this.#totals.capacity);
       if (!hasRoom) {
         if (++lease.passedOver > PASSED_OVER_MAX) return;
         continue;
@@ -252,6 +256,14 @@ export class WorkerMachine {
       if (!lease.isExclusive) shared++;
       effects.push({ t: "start", lease: lease.id, gpus: lease.gpus });
     }
+  }
+
+  /** Devices that no lease has or is going to have. */
+  #gpusLeft(): number {
+    let left = this.#freeGpus().length;
+    for (const { phase, demand } of this.#leases.values())
+      if (phase !== "running") left -= demand.gpus;
+    return left;
   }
 
   #freeGpus(): string[] {

@@ -115,6 +115,7 @@ export class WorkerService {
 
   /** A batch of this peer's own run. */
   grantHere(work: Work, need: WorkerNeed): GrantAnswer {
+    if (!this.#fence.admits(work.run, work.ballot)) return "fenced";
     return this.#admit(work, need) ? "accepted" : "busy";
   }
 
@@ -182,7 +183,8 @@ export class WorkerService {
       if (this.#roleVerdict(from) !== undefined)
         return { isAccepting: false, room: NO_ROOM, queueMs: 0, held: inputs.map(() => false) };
       const offered = this.offer(from, { demand, isExclusive }, isReserving);
-      const held = await this.#deps.store.has(inputs);
+      // Not `has`: a store that reads through to other peers has what they have.
+      const held = (await this.#deps.store.locate(inputs)).map((found) => found !== undefined);
       return { ...offered, queueMs: this.#machine.queueMs(this.#now()), held };
     });
     transport.handle(GRANT, async (from, { grants }) => {

@@ -118,7 +118,7 @@ test("GPUs are whole devices, each to one lease at a time", () => {
   const gpu: WorkerNeed = { demand: { cores: 1, memBytes: 0, gpus: 1 }, isExclusive: true };
   const given: (readonly string[])[] = [];
   for (const id of ["1", "2", "3"]) {
-    worker.grant(ada, id, gpu, 0);
+    assert.equal(worker.grant(ada, id, gpu, 0), id !== "3");
     for (const effect of worker.accept({ t: "ready", lease: id }, 0))
       if (effect.t === "start") given.push(effect.gpus);
   }
@@ -126,6 +126,8 @@ test("GPUs are whole devices, each to one lease at a time", () => {
   worker.accept({ t: "ended", lease: "1" }, 1);
   worker.observe({ memFreeBytes: 1_000, gpus: ["G2"] });
   assert.equal(worker.grant(ada, "4", gpu, 2), false, "a foreign process has taken the device");
+  const { gpus: left, slots, memBytes } = worker.roomFor(ada, 2);
+  assert.deepEqual([left, slots, memBytes], [0, 4, 1_000], "what needs none has room");
 });
 
 test("a large batch that small ones pass over is not passed over for ever", () => {
