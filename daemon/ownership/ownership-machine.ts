@@ -13,9 +13,11 @@ import { HandOver } from "./hand-over.ts";
 import {
   NOBODY,
   type CopyState,
+  type EventOf,
   type OwnershipEffect,
   type OwnershipEvent,
   type OwnershipOptions,
+  type OwnershipPhase,
   type OwnershipState,
   type PeersNow,
 } from "./ownership-events.ts";
@@ -29,19 +31,14 @@ import {
   RESUME_RETRY_MS_MAX,
   WATCH_SYNC_MS,
 } from "./ownership-limits.ts";
-import { furthest, highestOwner } from "./other-states.ts";
+import { furthest, highestOwner, peersToAsk } from "./other-states.ts";
 import { ReplicaSet } from "./replica-set.ts";
-
-type Phase = "watching" | "asking" | "pulling" | "claiming" | "owning" | "over";
-
-type Told = Omit<Extract<OwnershipEvent, { t: "owner-told" }>, "t">;
-type Answers = Extract<OwnershipEvent, { t: "others-answered" }>;
 
 export class OwnershipMachine {
   readonly #self: OwnershipOptions["self"];
   readonly #replicas = new ReplicaSet();
   readonly #telling = new HolderTelling();
-  #phase: Phase;
+  #phase: OwnershipPhase;
   #by: RunOwner;
   #view: JournalView;
   #keepers: readonly PeerId[];
@@ -65,6 +62,7 @@ export class OwnershipMachine {
   readonly #handOver = new HandOver();
   #resumeAt = Infinity;
   #breaks = 0;
+  #ballotSeen = 0;
   #effects: OwnershipEffect[] = [];
 
   constructor({ self, copy, peers, role, now }: OwnershipOptions) {
@@ -128,8 +126,7 @@ export class OwnershipMachine {
       case "owner-written":
         return this.#ownerWritten(event.by, event.isDone, now);
       case "run-broken":
-        this.#resumeAt = now + Math.min(RESUME_RETRY_MS * 2 ** this.#breaks++, RESUME_RETRY_MS_MAX);
-        return;
+        return this.#runBroken(event.fencedBy, now);
       case "handed":
         return this.#handed(event.from);
       case "hand-over-asked":
@@ -137,8 +134,7 @@ export class OwnershipMachine {
         return this.#handOn();
       case "hand-over-answered":
         if (event.by !== undefined) this.#ownerTold({ by: event.by }, now);
-        if (this.#phase === "owning") this.#handOn();
-        return;
+        return this.#phase === "owning" ? this.#handOn() : undefined;
       default:
         unreachable(event);
     }
@@ -214,11 +210,9 @@ export class OwnershipMachine {
   }
 
   #ask(why: "lost" | "restart" | "sync", now: number): void {
-    const whom = why === "sync" ? [this.#by.peer] : [this.#by.peer, ...this.#holders];
-    const peers = [...new Set(whom)].filter((peer) => {
-      const mayAnswer = why === "restart" || this.#peers.alive.has(peer);
-      return mayAnswer && peer !== this.#self.peer && peer !== NOBODY.peer;
-    });
+    const whom = [this.#by.peer, ...(why === "sync" ? [] : this.#holders)];
+    const alive = why === "restart" ? undefined : this.#peers.alive;
+    const peers = peersToAsk(whom, this.#self.peer, alive);
     if (why !== this.#why || this.#phase !== "asking") this.#askingSince = now;
     this.#why = why;
     this.#asked++;
@@ -237,7 +231,7 @@ export class OwnershipMachine {
     else this.#ask("restart", now);
   }
 
-  #othersAnswered({ asked, others }: Answers, now: number): void {
+  #othersAnswered({ asked, others }: EventOf<"others-answered">, now: number): void {
     const isAsking = this.#phase === "asking";
     if (asked !== this.#asked || (!isAsking && this.#phase !== "watching")) return;
     if (isAsking && this.#why === "restart" && others.length === 0) {
@@ -291,7 +285,7 @@ export class OwnershipMachine {
     this.#by = {
       peer: this.#self.peer,
       name: this.#self.name,
-      ballot: Math.max(this.#by.ballot, this.#view.spans.at(-1)?.ballot ?? 0) + 1,
+      ballot: 1 + Math.max(this.#by.ballot, this.#ballotSeen, this.#view.spans.at(-1)?.ballot ?? 0),
     };
     this.#write(keepersOfClaim(this.#keepers, this.#peers, this.#self.peer));
   }
@@ -324,7 +318,7 @@ export class OwnershipMachine {
     if (this.#phase === "owning") this.#replicas.choose(this.#keepers);
   }
 
-  #ownerTold({ by, from, isSending }: Told, now: number): void {
+  #ownerTold({ by, from, isSending }: Omit<EventOf<"owner-told">, "t">, now: number): void {
     const order = compareOwners(by, this.#by);
     if (order > 0) {
       this.#giveWay(by, now);
@@ -332,6 +326,15 @@ export class OwnershipMachine {
     }
     if (order === 0 && by.peer !== this.#self.peer) this.#heardAt = now;
     if (order < 0 && from !== undefined) this.#effects.push({ t: "announce", to: from });
+  }
+
+  /** Fenced by a worker: its ballot is somebody's who owns the run now, or who died over the claim. */
+  #runBroken(fencedBy: number | undefined, now: number): void {
+    if (this.#phase !== "owning") return;
+    this.#resumeAt = now + Math.min(RESUME_RETRY_MS * 2 ** this.#breaks++, RESUME_RETRY_MS_MAX);
+    if (fencedBy === undefined || fencedBy <= this.#by.ballot) return;
+    this.#ballotSeen = fencedBy;
+    this.#ask("restart", now);
   }
 
   /** Somebody has a higher ballot (O2): stop, and let our copy follow theirs. */
