@@ -2,26 +2,13 @@
  * What a journal says of a run that is to go on: which tasks have succeeded, what has failed how often, and whether the run was
  * already on its way to an end. Folded once, then asked by the run machine as each unit becomes ready.
  */
-import { MfError, type ErrorRecord } from "../../model/errors.ts";
+import { MfError } from "../../model/errors.ts";
 import { runText, taskText, type RunRef, type TaskRef } from "../../model/ids.ts";
-import type { JournalEntry, TaskSucceeded } from "../../model/journal.ts";
+import type { JournalEntry } from "../../model/journal.ts";
 import { decideFailure } from "./failure-decision.ts";
-import type { TaskUnit } from "./run-units.ts";
+import type { PastTask, TaskUnit } from "./run-units.ts";
 
 export type RunStarted = Extract<JournalEntry, { t: "run-started" }>;
-
-export interface PastTask {
-  /** Number of the next attempt. */
-  readonly attempt: number;
-  readonly failures: number;
-  readonly losses: number;
-  /** Of the last attempt that left no fact. */
-  readonly error?: ErrorRecord;
-  /** No attempt follows. */
-  readonly end?: "failed" | "cancelled";
-  /** As the journal has it; it is not recorded again. */
-  readonly succeeded?: TaskSucceeded;
-}
 
 const UNTRIED: PastTask = { attempt: 0, failures: 0, losses: 0 };
 
