@@ -7,7 +7,7 @@ import type { PeerId } from "../../src/model/peer.ts";
 import type { JournalView } from "../../src/wire/ownership-protocol.ts";
 import { unreachable } from "../../src/std/assert.ts";
 import { HolderTelling } from "./holder-telling.ts";
-import { claimRank, keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
+import { claimDelayMs, keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
 import { compareOwners, isOutdated } from "./journal-agreement.ts";
 import { HandOver } from "./hand-over.ts";
 import {
@@ -24,7 +24,6 @@ import {
 import {
   APPEND_RETRY_MS,
   ASK_INTERVAL_MS,
-  CLAIM_STAGGER_MS,
   ENDED_HOLD_MS,
   RECOVER_ALONE_MS,
   RESUME_RETRY_MS,
@@ -54,6 +53,7 @@ export class OwnershipMachine {
   #askAgainAt = Infinity;
   #heardAt: number;
   #lostAt: number | undefined;
+  #hasSeenOwner = false;
   /** After pulling: take the run over. */
   #claimsNext = false;
   #isWriting = false;
@@ -151,7 +151,7 @@ export class OwnershipMachine {
 
   #own(now: number): void {
     const { length, hasEnded } = this.#view;
-    if (!hasEnded && this.#mendAt <= now) this.#mendKeepers();
+    if (!hasEnded && !this.#isWriting && this.#mendAt <= now) this.#mendKeepers();
     const { alive } = this.#peers;
     this.#effects.push(...this.#replicas.pump(length, alive, now));
     if (this.#resumeAt <= now) {
@@ -168,11 +168,11 @@ export class OwnershipMachine {
 
   /** Who ever held the run must hear of its end (two sides of a partition may both have ended it): the absent are waited for. */
   #endWhenTold(now: number): void {
-    this.#endedAt ??= now;
     const { length } = this.#view;
-    const isOwner = this.#phase === "owning";
-    const endAt = this.#endedAt + ENDED_HOLD_MS;
-    const isKept = !isOwner || this.#keepers.every((peer) => this.#replicas.isSynced(peer, length));
+    const endAt = (this.#endedAt ??= now) + ENDED_HOLD_MS;
+    const isKept =
+      this.#phase !== "owning" ||
+      this.#keepers.every((peer) => this.#replicas.isSynced(peer, length));
     const isTold = this.#toTell().every((peer) => this.#telling.isTold(peer));
     if ((isKept && isTold) || endAt <= now) return this.#end();
     this.#dueAt = Math.min(this.#dueAt, endAt);
@@ -196,6 +196,7 @@ export class OwnershipMachine {
     const isOurs = this.#by.peer === this.#self.peer;
     if (!isOurs && this.#peers.alive.has(this.#by.peer)) {
       this.#lostAt = undefined;
+      this.#hasSeenOwner = true;
       this.#dueAt = this.#heardAt + WATCH_SYNC_MS;
       if (this.#dueAt > now) return;
       this.#heardAt = now;
@@ -204,9 +205,9 @@ export class OwnershipMachine {
       return;
     }
     this.#lostAt ??= now;
-    const staggerMs = isOurs ? 0 : claimRank(this.#keepers, this.#self.peer) * CLAIM_STAGGER_MS;
-    this.#dueAt = Math.max(this.#lostAt + staggerMs, this.#askedAt + ASK_INTERVAL_MS);
-    if (this.#dueAt <= now) this.#ask(isOurs ? "restart" : "lost", now);
+    const waitMs = isOurs ? 0 : claimDelayMs(this.#keepers, this.#self.peer, this.#hasSeenOwner);
+    this.#dueAt = Math.max(this.#lostAt + waitMs, this.#askedAt + ASK_INTERVAL_MS);
+    if (this.#dueAt <= now) this.#ask(isOurs || !this.#hasSeenOwner ? "restart" : "lost", now);
   }
 
   #ask(why: "lost" | "restart" | "sync", now: number): void {
@@ -370,7 +371,6 @@ export class OwnershipMachine {
 
   /** One keeper at a time gives way to the next in rank, and only where there is a next (O5). */
   #mendKeepers(): void {
-    if (this.#isWriting) return;
     const isSettling = this.#keepers.some(
       (peer) => this.#peers.alive.has(peer) && !this.#replicas.isStored(peer),
     );
