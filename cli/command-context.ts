@@ -12,6 +12,9 @@ export interface CommandContext {
   readonly logger: Logger;
 }
 
+/** What a command line chose: gives the exit code. */
+export type Action = (context: CommandContext) => Promise<number>;
+
 /** Every command takes --json. */
 export interface CommonOptions {
   readonly json?: boolean;

@@ -1,10 +1,12 @@
 /**
  * The composition root: the one place where the parts are chosen and put together. `openRunSide` is what `mf run` needs and holds the
- * store; `openReadSide` is what the reading commands need, from the store or from the process that holds it.
+ * store; `openReadSide` is what the reading commands need, from the store or from the process that holds it; `withDaemon` what the
+ * commands of the mesh need.
  */
 import { closeInterruptedRuns } from "../src/client/runs.ts";
-import { connectControl } from "../src/client/control/control-client.ts";
+import { connectControl, connectDaemon } from "../src/client/control/control-client.ts";
 import { startControlServer } from "../src/client/control/control-server.ts";
+import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import { localReadSide } from "../src/client/control/local-read-side.ts";
 import type { ReadSide } from "../src/client/control/read-side.ts";
 import { createEngine } from "../src/engine/engine.ts";
@@ -12,10 +14,11 @@ import { createHostPool } from "../src/engine/hosts/host-pool.ts";
 import { machineCapacity } from "../src/engine/machine-capacity.ts";
 import type { Engine, RunProgress } from "../src/engine/run-api.ts";
 import { delay } from "../src/env/clock.ts";
-import { isMfError, type MfError } from "../src/model/errors.ts";
+import { isMfError, MfError } from "../src/model/errors.ts";
 import { runText, type RunRef } from "../src/model/ids.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
+import { bringingSide } from "./bringing-side.ts";
 import type { CommandContext } from "./command-context.ts";
 
 /** A reading command holds the store for a moment only: worth waiting for. */
@@ -29,7 +32,9 @@ export interface RunSide {
 }
 
 export interface OpenedReadSide {
+  /** Where a daemon holds the store, content that is not here is brought before it is located. */
   readonly readSide: ReadSide;
+  readonly daemon?: DaemonSide;
   close(): Promise<void>;
 }
 
@@ -82,10 +87,8 @@ export async function openRunSide(
 export async function openReadSide(context: CommandContext): Promise<OpenedReadSide> {
   let remote: OpenedReadSide | undefined;
   const asked = async (): Promise<boolean> => {
-    const connection = await connectControl(context.home);
-    if (connection === undefined) return false;
-    remote = { readSide: connection.readSide, close: async () => connection.close() };
-    return true;
+    remote = (await askDaemon(context)) ?? (await askHolder(context));
+    return remote !== undefined;
   };
   try {
     const store = await openWhenFree(context, asked);
@@ -97,13 +100,56 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
   }
 }
 
+async function askDaemon(context: CommandContext): Promise<OpenedReadSide | undefined> {
+  const connection = await connectDaemon(context.home, context.clock);
+  if (connection === undefined) return undefined;
+  const { side } = connection;
+  return {
+    readSide: bringingSide(context, side),
+    daemon: side,
+    close: async () => connection.close(),
+  };
+}
+
+async function askHolder(context: CommandContext): Promise<OpenedReadSide | undefined> {
+  const connection = await connectControl(context.home);
+  if (connection === undefined) return undefined;
+  return { readSide: connection.readSide, close: async () => connection.close() };
+}
+
+/** @throws MfError DAEMON_MISSING */
+export async function withDaemon<T>(
+  context: CommandContext,
+  use: (side: DaemonSide) => Promise<T>,
+): Promise<T> {
+  const connection = await connectDaemon(context.home, context.clock);
+  if (connection === undefined) throw new MfError("DAEMON_MISSING", { home: context.home });
+  try {
+    return await use(connection.side);
+  } finally {
+    connection.close();
+  }
+}
+
+/** For lists of the whole mesh: a peer that did not answer is told, for what it alone knows is missing. */
+export async function warnUnanswered(
+  context: CommandContext,
+  daemon: DaemonSide | undefined,
+): Promise<void> {
+  const names = (await daemon?.unanswered()) ?? [];
+  if (names.length > 0)
+    context.terminal.err(
+      `warning: no answer from ${names.join(", ")}; what only they know is not listed\n`,
+    );
+}
+
 export async function withReadSide<T>(
   context: CommandContext,
-  use: (readSide: ReadSide) => Promise<T>,
+  use: (readSide: ReadSide, daemon: DaemonSide | undefined) => Promise<T>,
 ): Promise<T> {
   const opened = await openReadSide(context);
   try {
-    return await use(opened.readSide);
+    return await use(opened.readSide, opened.daemon);
   } finally {
     await opened.close();
   }

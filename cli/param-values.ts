@@ -15,7 +15,7 @@ export interface LoadedParam {
 const FILE_BRAND = Symbol.for("meshflow.file");
 
 export async function encodeParams(
-  store: Store,
+  store: Pick<Store, "putFile">,
   params: Readonly<Record<string, LoadedParam>>,
   flow: string,
 ): Promise<Record<string, ParamValue>> {
@@ -30,7 +30,7 @@ export async function encodeParams(
 }
 
 async function storeFile(
-  store: Store,
+  store: Pick<Store, "putFile">,
   place: { flow: string; param: string },
   loaded: LoadedParam,
 ): Promise<unknown> {

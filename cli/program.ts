@@ -1,11 +1,10 @@
 /** The commands and their options, as commander declares them. Nothing heavy is imported here: each action loads its command. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { MfError } from "../src/model/errors.ts";
-import type { CommandContext } from "./command-context.ts";
-import { parseDurationText } from "./output/format.ts";
+import type { Action, CommandContext } from "./command-context.ts";
+import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
+import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
-
-type Action = (context: CommandContext) => Promise<number>;
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
 export async function runProgram(
@@ -48,6 +47,7 @@ function usageError(error: CommanderError, argv: readonly string[]): MfError {
 
 export const COMMAND_NAMES: readonly string[] = [
   "run",
+  ...MESH_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -73,6 +73,7 @@ export function createProgram(choose: (action: Action) => void): Command {
       "\nMF_HOME=DIR keeps runs and artifacts in DIR (default: the platform's data directory).",
     );
   addFlowCommands(program, choose);
+  addMeshCommands(program, choose);
   addReadCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
@@ -240,25 +241,4 @@ function addOtherCommands(program: Command, choose: (action: Action) => void): v
         (await import("./commands/version.ts")).versionCommand(context, options),
       ),
     );
-}
-
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new InvalidArgumentError("It must be a whole number from 1.");
-  return Number(text);
-}
-
-function nonNegativeInteger(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 0.");
-  return Number(text);
-}
-
-function duration(text: string): number {
-  const ms = parseDurationText(text);
-  if (ms === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 1d.");
-  return ms;
 }

@@ -1,29 +1,54 @@
 #!/usr/bin/env node
-/** `mfd`: the daemon's program. One machine needs no daemon; the mesh comes with the next version, and every command says so. */
+/** The `mfd` program: parses, runs one command, turns its outcome into output and an exit code. Only this file ends the process. */
 import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { homeDirectory } from "../cli/home.ts";
+import { detectTerminal, flushStreams } from "../cli/output/terminal.ts";
 import { packageVersion } from "../cli/package-root.ts";
-import { errorJson, errorText } from "../cli/render-error.ts";
-import { MfError } from "../src/model/errors.ts";
+import { asMfError, errorJson, errorText } from "../cli/render-error.ts";
+import { createStderrLogger } from "../cli/stderr-logger.ts";
+import { systemClock } from "../src/env/clock.ts";
+import { systemRandom } from "../src/env/random.ts";
+import type { MfError } from "../src/model/errors.ts";
+import type { DaemonContext } from "./daemon-context.ts";
+import { runDaemonProgram } from "./program.ts";
 
-const HELP = `Usage: mfd [options]
-
-The Meshflow daemon. This version runs flows on one machine and needs no daemon: use \`mf run\`.
-
-Options:
-  -V, --version  print the version
-  -h, --help     print this
-`;
-
-const [first = "--help"] = process.argv.slice(2);
-if (first === "--help" || first === "-h") process.stdout.write(HELP);
-else if (first === "--version" || first === "-V") process.stdout.write(`${packageVersion()}\n`);
-else {
-  const error = new MfError("NOT_AVAILABLE", {
-    what: `\`mfd ${first}\``,
-    hint: "Use `mf run`: it needs no daemon.",
-  });
-  process.stderr.write(
-    process.argv.includes("--json") ? errorJson(error) : errorText(error, false),
-  );
-  process.exitCode = error.exitCode;
+async function main(argv: readonly string[]): Promise<number> {
+  const terminal = detectTerminal();
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      // `mfd logs | head` closes the pipe early; that is no error. A daemon goes on when nobody watches any more.
+      if (!argv.includes("--foreground")) process.exit(0);
+    });
+  }
+  const context: DaemonContext = {
+    terminal,
+    home: homeDirectory(),
+    clock: systemClock,
+    random: systemRandom,
+    logger: createStderrLogger(terminal),
+    version: packageVersion(),
+    mainFile: fileURLToPath(import.meta.url),
+    exit: (code) => process.exit(code),
+  };
+  try {
+    return await runDaemonProgram(argv, context);
+  } catch (error) {
+    const mfError = ofThisProgram(asMfError(error));
+    const isJson = argv.includes("--json");
+    terminal.err(isJson ? errorJson(mfError) : errorText(mfError, terminal.colourErr));
+    return mfError.exitCode;
+  }
 }
+
+/** The table's remedy of a usage error names `mf`. */
+function ofThisProgram(error: MfError): MfError {
+  if (error.code !== "USAGE") return error;
+  return Object.assign(error, { remedy: error.remedy.replace(/`mf +/, "`mfd ") });
+}
+
+const exitCode = await main(process.argv.slice(2));
+await flushStreams();
+// Leaves at once: an idle socket or host must not keep a finished command alive.
+process.exit(exitCode);

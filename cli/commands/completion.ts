@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { MfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 
-const RUN_COMMANDS = "status|logs|get|show";
+const RUN_COMMANDS = "status|logs|get|show|watch|cancel";
 
 export async function completionCommand(
   context: CommandContext,

@@ -19,6 +19,8 @@ export interface GetOptions extends CommonOptions {
   readonly as?: "json" | "bytes" | "npy";
 }
 
+const LOCATE_BATCH = 4096;
+
 export function getCommand(
   context: CommandContext,
   pathspec: string,
@@ -48,6 +50,10 @@ async function loadPathspec(readSide: ReadSide, pathspec: string): Promise<unkno
   const resolved = await readSide.resolve(pathspec);
   if (resolved.kind === "content") return loadContent(readSide, resolved.id);
   if (resolved.kind === "artifact") return loadArtifact(readSide, resolved.artifact);
+  // All at once first: what has to come from other peers comes in one go.
+  const ids = resolved.artifacts.map((artifact) => artifact.ref.id);
+  for (let at = 0; at < ids.length; at += LOCATE_BATCH)
+    await readSide.locate(ids.slice(at, at + LOCATE_BATCH));
   const entries: [string, unknown][] = [];
   for (const artifact of resolved.artifacts)
     entries.push([artifact.pathspec, await loadArtifact(readSide, artifact)]);

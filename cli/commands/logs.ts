@@ -1,19 +1,22 @@
 /**
- * `mf logs`: what steps printed, merged by time. Logs are plain files that workers append to, so only the run's name needs the store.
- * JSON: one object a line: {"at","step","index","attempt","stream","text"}.
+ * `mf logs`: what steps printed, merged by time: of every peer that ran part of the run where a daemon answers, else of this machine,
+ * whose logs are plain files that workers append to. JSON: one object a line: {"at","step","index","attempt","stream","text"}, and
+ * "peer" where there is a daemon.
  */
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { logDirectoryOf } from "../../src/engine/run/log-file.ts";
+import type { DaemonSide, LogLine } from "../../src/client/control/daemon-side.ts";
+import { hasEnded } from "../../src/client/run-result.ts";
+import { LineJoiner, loggedSteps, readLogPage, type StepLine } from "../../src/client/run-logs.ts";
 import { delay } from "../../src/env/clock.ts";
-import { MfError } from "../../src/model/errors.ts";
-import { taskText } from "../../src/model/ids.ts";
+import { isMfError, MfError } from "../../src/model/errors.ts";
+import { runText, taskText } from "../../src/model/ids.ts";
 import type { StepStatus } from "../../src/client/runs.ts";
 import type { RunSummary } from "../../src/model/journal.ts";
-import { readLog } from "../../src/task/read-log.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
+import { EXIT_INTERRUPTED, listenForInterrupt } from "../interrupt.ts";
+import { LogWriter } from "../output/log-writer.ts";
 import { createPaint } from "../output/paint.ts";
+import { flushStreams } from "../output/terminal.ts";
 
 export interface LogsOptions extends CommonOptions {
   readonly follow?: boolean;
@@ -28,17 +31,19 @@ interface Target {
   readonly index?: readonly number[];
 }
 
-/** A whole line, however many records it was cut into. */
-interface StepLine {
-  readonly t: number;
-  readonly i: string;
-  readonly a: number;
-  readonly s: "out" | "err";
-  readonly m: string;
-  readonly step: string;
+/** A line, and the peer that printed it where a daemon told. */
+type ShownLine = StepLine & { readonly peer?: string };
+
+interface FoundRun {
+  readonly summary: RunSummary;
+  readonly steps: readonly StepStatus[];
+  /** True where a daemon has told the lines already. */
+  readonly isTold: boolean;
 }
 
 const FOLLOW_INTERVAL_MS = 250;
+const PAGE_BYTES = 1024 * 1024;
+const PAGE_RECORDS = 16_384;
 
 export async function logsCommand(
   context: CommandContext,
@@ -46,55 +51,138 @@ export async function logsCommand(
   options: LogsOptions,
 ): Promise<number> {
   const target = parseTarget(pathspec);
-  const { summary, steps } = await findRun(context, target.run);
-  const names = steps.map((step) => step.name);
-  if (target.step !== undefined && !names.includes(target.step)) {
-    throw new MfError("PATHSPEC_NOT_FOUND", {
-      pathspec,
-      reason: `the run has no step "${target.step}"`,
-      hint: `Its steps: ${names.join(", ")}.`,
-    });
-  }
-  const directory = logDirectoryOf(context.home, summary.run);
-  const files = new Map<string, FileState>();
   const since = options.since === undefined ? 0 : context.clock.now() - options.since;
-  const next = async (): Promise<StepLine[]> => {
-    const lines = await readNew(directory, {
-      target,
-      files,
-      ...(options.stderr === true ? { stream: "err" as const } : {}),
+  const writer = new LogWriter<ShownLine>({
+    isWanted: (line) => line.at >= since && (options.stderr !== true || line.stream === "err"),
+    write: (line) => writeLine(context, line, options),
+    tail: options.tail,
+  });
+  let found: FoundRun;
+  try {
+    found = await withReadSide(context, async (readSide, daemon) => {
+      const summary = await readSide.run(target.run);
+      const { steps } = await readSide.status(target.run);
+      checkStep(pathspec, target, steps);
+      if (daemon === undefined) return { summary, steps, isTold: false };
+      await tellFromDaemon(daemon, { ...target, run: runText(summary.run) }, { writer, options });
+      return { summary, steps, isTold: true };
     });
-    return lines.filter((line) => line.t >= since);
-  };
-  const first = await next();
-  writeLines(
-    context,
-    options.tail === undefined ? first : first.slice(Math.max(0, first.length - options.tail)),
-    options,
-  );
-  let { state } = summary;
-  while (options.follow === true && (state === "running" || state === "waiting")) {
-    await delay(context.clock, FOLLOW_INTERVAL_MS);
-    // The state first: what was printed before the run ended is then read below.
-    state = (await withReadSide(context, (readSide) => readSide.run(target.run))).state;
-    writeLines(context, await next(), options);
+  } catch (error) {
+    if (options.follow === true && isMfError(error, "INTERRUPTED")) return EXIT_INTERRUPTED;
+    throw error;
   }
-  const rest = unfinishedLines(files);
-  writeLines(context, rest, options);
-  if (first.length + rest.length === 0 && options.json !== true && options.follow !== true)
-    tellWhereReused(context, target, steps);
+  if (!found.isTold) await tellFromFiles(context, { target, found, writer }, options);
+  if (writer.isSilent && options.json !== true && options.follow !== true)
+    tellWhereReused(context, target, found.steps);
   return 0;
 }
 
-function findRun(
-  context: CommandContext,
-  run: string,
-): Promise<{ summary: RunSummary; steps: readonly StepStatus[] }> {
-  return withReadSide(context, async (readSide) => {
-    const summary = await readSide.run(run);
-    const { steps } = await readSide.status(run);
-    return { summary, steps };
+function checkStep(pathspec: string, target: Target, steps: readonly StepStatus[]): void {
+  const names = steps.map((step) => step.name);
+  if (target.step === undefined || names.includes(target.step)) return;
+  throw new MfError("PATHSPEC_NOT_FOUND", {
+    pathspec,
+    reason: `the run has no step "${target.step}"`,
+    hint: `Its steps: ${names.join(", ")}.`,
   });
+}
+
+interface Telling {
+  readonly writer: LogWriter<ShownLine>;
+  readonly options: LogsOptions;
+}
+
+async function tellFromDaemon(
+  daemon: DaemonSide,
+  target: Target,
+  { writer, options }: Telling,
+): Promise<void> {
+  const interrupt = listenForInterrupt();
+  const stop = new AbortController();
+  interrupt.onAsked(() => stop.abort());
+  const take = async (lines: readonly LogLine[]): Promise<void> => {
+    if (lines.length === 0) writer.endFirst();
+    else writer.add(lines.map(shownLine));
+    // A pipe that is read slowly slows the peers down; nothing piles up here.
+    await flushStreams();
+  };
+  try {
+    await daemon.logs({ ...target, follow: options.follow === true }, take, stop.signal);
+    writer.endFirst();
+  } finally {
+    interrupt.stop();
+  }
+}
+
+function shownLine({ stream, ...line }: LogLine): ShownLine {
+  return { ...line, stream: stream === "stderr" ? "err" : "out" };
+}
+
+interface LocalLogs {
+  readonly target: Target;
+  readonly found: FoundRun;
+  readonly writer: LogWriter<ShownLine>;
+}
+
+async function tellFromFiles(
+  context: CommandContext,
+  { target, found, writer }: LocalLogs,
+  options: LogsOptions,
+): Promise<void> {
+  const { summary } = found;
+  const files = new Map<string, FileState>();
+  const readNew = async (): Promise<void> =>
+    writer.add(await newLines(context, { target, summary, files }));
+  await readNew();
+  writer.endFirst();
+  let isOver = hasEnded(summary);
+  while (options.follow === true && !isOver) {
+    await delay(context.clock, FOLLOW_INTERVAL_MS);
+    // The state first: what was printed before the run ended is then read below.
+    isOver = hasEnded(await withReadSide(context, (readSide) => readSide.run(target.run)));
+    await readNew();
+  }
+  writer.add([...files.values()].flatMap((file) => file.joiner.end()));
+}
+
+interface FileState {
+  from: number;
+  readonly joiner: LineJoiner;
+}
+
+interface LocalFiles {
+  readonly target: Target;
+  readonly summary: RunSummary;
+  /** Where each step's file was read to, and the lines of it that have no end yet. */
+  readonly files: Map<string, FileState>;
+}
+
+async function newLines(
+  { home }: CommandContext,
+  { target, summary, files }: LocalFiles,
+): Promise<StepLine[]> {
+  const lines: StepLine[] = [];
+  for (const step of await loggedSteps(home, summary.run)) {
+    if (target.step !== undefined && step !== target.step) continue;
+    const file = files.get(step) ?? { from: 0, joiner: new LineJoiner(step) };
+    files.set(step, file);
+    for (let isEnd = false; !isEnd;) {
+      const page = await readLogPage(home, summary.run, {
+        step,
+        from: file.from,
+        bytesMax: PAGE_BYTES,
+        recordsMax: PAGE_RECORDS,
+        ...(target.index === undefined ? {} : { index: target.index }),
+      });
+      file.from = page.next;
+      isEnd = page.isEnd;
+      for (const record of page.records) {
+        const line = file.joiner.add(record);
+        if (line !== undefined) lines.push(line);
+      }
+    }
+  }
+  return lines.sort((a, b) => a.at - b.at);
 }
 
 /** A reused task printed in the run that made it, and in no other. */
@@ -129,82 +217,16 @@ function parseTarget(text: string): Target {
   };
 }
 
-interface ReadOptions {
-  readonly target: Target;
-  /** Where each step's file was read to, and the lines of it that have no end yet. */
-  readonly files: Map<string, FileState>;
-  readonly stream?: "err";
-}
-
-interface FileState {
-  from: number;
-  /** By task, attempt and stream. */
-  readonly open: Map<string, OpenLine>;
-}
-
-interface OpenLine {
-  readonly line: StepLine;
-  readonly pieces: string[];
-}
-
-async function readNew(directory: string, options: ReadOptions): Promise<StepLine[]> {
-  const { target, files } = options;
-  const names = await readdir(directory).catch(() => [] as string[]);
-  const lines: StepLine[] = [];
-  for (const name of names.filter((entry) => entry.endsWith(".ndjson"))) {
-    const step = decodeURIComponent(name.slice(0, -".ndjson".length));
-    if (target.step !== undefined && step !== target.step) continue;
-    const file = files.get(name) ?? { from: 0, open: new Map<string, OpenLine>() };
-    files.set(name, file);
-    for await (const record of readLog(join(directory, name), {
-      from: file.from,
-      ...(target.index === undefined ? {} : { index: target.index }),
-      ...(options.stream === undefined ? {} : { stream: options.stream }),
-    })) {
-      file.from = record.next;
-      const key = `${record.i}/${record.a}/${record.s}`;
-      const open = file.open.get(key) ?? { line: { ...record, step }, pieces: [] };
-      open.pieces.push(record.m);
-      if (record.c === true) file.open.set(key, open);
-      else {
-        file.open.delete(key);
-        lines.push(joined(open));
-      }
-    }
+function writeLine(context: CommandContext, line: ShownLine, options: LogsOptions): void {
+  if (options.json === true) {
+    const { at, step, index, attempt, stream, text, peer } = line;
+    const from = peer === undefined ? {} : { peer };
+    writeJson(context, { at, step, index, attempt, stream, text, ...from });
+    return;
   }
-  return lines.sort((a, b) => a.t - b.t);
-}
-
-/** What an attempt printed before it was killed may end in the middle of a line. */
-function unfinishedLines(files: ReadonlyMap<string, FileState>): StepLine[] {
-  return [...files.values()].flatMap((file) => [...file.open.values()].map(joined));
-}
-
-function joined({ line, pieces }: OpenLine): StepLine {
-  return { ...line, m: pieces.join("") };
-}
-
-function writeLines(
-  context: CommandContext,
-  lines: readonly StepLine[],
-  options: LogsOptions,
-): void {
   const paint = createPaint(context.terminal.colourOut);
-  for (const line of lines) {
-    const index = line.i === "" ? [] : line.i.split(",").map(Number);
-    if (options.json === true) {
-      writeJson(context, {
-        at: line.t,
-        step: line.step,
-        index,
-        attempt: line.a,
-        stream: line.s,
-        text: line.m,
-      });
-    } else {
-      const attempt = line.a === 0 ? "" : ` (attempt ${line.a})`;
-      const name = paint.dim(`${taskText({ step: line.step, index })}${attempt}`);
-      context.terminal.out(`${name}  ${line.s === "err" ? paint.yellow(line.m) : line.m}\n`);
-    }
-  }
+  const attempt = line.attempt === 0 ? "" : ` (attempt ${line.attempt})`;
+  const peer = line.peer === undefined ? "" : `${line.peer} `;
+  const name = paint.dim(`${peer}${taskText(line)}${attempt}`);
+  context.terminal.out(`${name}  ${line.stream === "err" ? paint.yellow(line.text) : line.text}\n`);
 }

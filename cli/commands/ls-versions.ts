@@ -1,6 +1,6 @@
 /** `mf ls-versions`: stored versions, newest first. JSON: [{"artifact","id","run","at","by","bytes","peers"}]. */
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
-import { withReadSide } from "../compose.ts";
+import { warnUnanswered, withReadSide } from "../compose.ts";
 import { ageText, bytesText, isoTime } from "../output/format.ts";
 import { writeTable } from "../output/table.ts";
 
@@ -9,7 +9,11 @@ export async function lsVersionsCommand(
   prefix: string | undefined,
   options: CommonOptions,
 ): Promise<number> {
-  const rows = await withReadSide(context, (readSide) => readSide.versions(prefix));
+  const rows = await withReadSide(context, async (readSide, daemon) => {
+    const versions = await readSide.versions(prefix);
+    await warnUnanswered(context, daemon);
+    return versions;
+  });
   if (options.json === true) {
     writeJson(context, rows);
     return 0;

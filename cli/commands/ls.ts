@@ -2,7 +2,7 @@
 import type { RunSummary } from "../../src/model/journal.ts";
 import { runText } from "../../src/model/ids.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
-import { withReadSide } from "../compose.ts";
+import { warnUnanswered, withReadSide } from "../compose.ts";
 import { ageText, durationText, isoTime } from "../output/format.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
 import { writeTable } from "../output/table.ts";
@@ -18,7 +18,11 @@ export async function lsCommand(
   flow: string | undefined,
   options: LsOptions,
 ): Promise<number> {
-  const all = await withReadSide(context, (readSide) => readSide.runs(flow));
+  const all = await withReadSide(context, async (readSide, daemon) => {
+    const runs = await readSide.runs(flow);
+    await warnUnanswered(context, daemon);
+    return runs;
+  });
   const rows = all
     .filter((row) => options.state === undefined || row.state === options.state)
     .slice(0, options.limit);

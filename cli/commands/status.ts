@@ -4,6 +4,7 @@ import { withReadSide } from "../compose.ts";
 import { fromErrorRecord } from "../../src/model/errors.ts";
 import { errorText } from "../render-error.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
+import { peersText } from "../output/run-display.ts";
 import { writeTable } from "../output/table.ts";
 
 export async function statusCommand(
@@ -32,6 +33,7 @@ export async function statusCommand(
       align: "right" as const,
       text: (step: (typeof status.steps)[number]) => String(step.tasks[name]),
     })),
+    { title: "peers", text: (step) => peersText(step.peers) },
   ]);
   if (status.error !== undefined)
     terminal.err(errorText(fromErrorRecord(status.error), terminal.colourErr));

@@ -17,8 +17,8 @@ const BAR_WIDTH = 16;
 const NAME_WIDTH_MAX = 28;
 
 export function drawProgressFrame(progress: RunProgress, options: FrameOptions): string[] {
-  // The last row stays free, or the terminal would scroll at each repaint.
-  const shown = chooseSteps(progress.steps, Math.max(1, options.rows - 3));
+  // The last row stays free, or the terminal would scroll at each repaint; one is for what is shown below the steps.
+  const shown = chooseSteps(progress.steps, Math.max(1, options.rows - 4));
   const nameWidth = Math.min(
     NAME_WIDTH_MAX,
     Math.max(0, ...shown.map((step) => widthOf(step.name))),

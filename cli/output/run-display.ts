@@ -4,8 +4,16 @@ import type { Clock } from "../../src/env/clock.ts";
 import { taskText } from "../../src/model/ids.ts";
 import { fromErrorRecord } from "../../src/model/errors.ts";
 import { durationText } from "./format.ts";
+import { createPaint } from "./paint.ts";
 import { countsOf, drawProgressFrame } from "./progress-frame.ts";
+import { cut, oneLine } from "./text-width.ts";
 import type { Terminal } from "./terminal.ts";
+
+/** What is looked at: a run of this process, or one that is watched from here. */
+export interface ShownRun extends Pick<RunHandle, "progress" | "subscribe"> {
+  /** A line below the steps; none where it is empty. */
+  footer?(): string;
+}
 
 export interface RunDisplay {
   /** A line for people that stays above the repainted part. */
@@ -21,7 +29,7 @@ const CURSOR_HIDE = "\u001B[?25l";
 const CURSOR_SHOW = "\u001B[?25h";
 
 export function showRun(
-  handle: RunHandle,
+  handle: ShownRun,
   terminal: Terminal,
   options: { clock: Clock; isQuiet: boolean },
 ): RunDisplay {
@@ -31,7 +39,7 @@ export function showRun(
 }
 
 /** One line where a step begins or ends, and now and then one for each step that takes long. */
-function showLines(handle: RunHandle, terminal: Terminal, clock: Clock): RunDisplay {
+function showLines(handle: ShownRun, terminal: Terminal, clock: Clock): RunDisplay {
   const say = (line: string): void => terminal.err(`${line}\n`);
   const told = new Set<string>();
   const tellStep = (step: StepProgress): void => {
@@ -64,6 +72,16 @@ function showLines(handle: RunHandle, terminal: Terminal, clock: Clock): RunDisp
   };
 }
 
+const PEERS_SHOWN_MAX = 12;
+
+/** `ada 220, bob 180`, the busiest first. */
+export function peersText(work: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(work).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+  const shown = entries.slice(0, PEERS_SHOWN_MAX).map(([name, tasks]) => `${name} ${tasks}`);
+  if (entries.length > shown.length) shown.push(`${entries.length - shown.length} more`);
+  return shown.join(", ");
+}
+
 function stepLine(step: StepProgress): string {
   return `${step.state} ${step.name}: ${countsOf(step)}`;
 }
@@ -77,7 +95,7 @@ function retryLine(event: Extract<RunEvent, { t: "attempt-failed" }>): string | 
 }
 
 class LiveDisplay implements RunDisplay {
-  readonly #handle: RunHandle;
+  readonly #handle: ShownRun;
   readonly #terminal: Terminal;
   readonly #clock: Clock;
   readonly #unsubscribe: () => void;
@@ -86,7 +104,7 @@ class LiveDisplay implements RunDisplay {
   #tick = 0;
   #isStopped = false;
 
-  constructor(handle: RunHandle, terminal: Terminal, clock: Clock) {
+  constructor(handle: ShownRun, terminal: Terminal, clock: Clock) {
     this.#handle = handle;
     this.#terminal = terminal;
     this.#clock = clock;
@@ -131,6 +149,8 @@ class LiveDisplay implements RunDisplay {
       colour: colourErr,
       tick: this.#tick,
     });
+    const footer = this.#handle.footer?.() ?? "";
+    if (footer !== "") lines.push(createPaint(colourErr).dim(cut(oneLine(footer), width() - 1)));
     this.#tick += 1;
     this.#terminal.err(`${this.#eraser()}${lines.map((line) => `${line}\n`).join("")}`);
     this.#rowsPainted = lines.length;

@@ -40,7 +40,8 @@ interface Listener {
 
 interface Waiting {
   readonly bytesMax: number;
-  resolve(body: Uint8Array): void;
+  /** Decodes at once: the bytes belong to the link. */
+  answer(body: Uint8Array): void;
   reject(error: unknown): void;
 }
 
@@ -105,7 +106,7 @@ export class Exchange {
     this.#sessions.delete(peer);
     session.isOpen = false;
     const error = unreachable(peer, reason);
-    for (const waiting of [...session.waiting.values()]) waiting.reject(error);
+    for (const waiting of session.waiting.values()) waiting.reject(error);
   }
 
   async request<Q, A>(
@@ -123,12 +124,7 @@ export class Exchange {
     }
     if (session.waiting.size >= REQUESTS_WAITING_MAX)
       throw unreachable(to, `${REQUESTS_WAITING_MAX} requests wait for its answers`);
-    const answer = await this.#ask(session, type, body, options);
-    try {
-      return type.answer.decode(answer);
-    } catch (error) {
-      throw misbehaved(to, type.name, error);
-    }
+    return this.#ask(session, type, body, options);
   }
 
   send<M>(to: PeerId, type: NoticeType<M>, message: M): void {
@@ -162,7 +158,7 @@ export class Exchange {
       case "notice":
         return this.#hear(session, frame.name, frame.body);
       case "answer":
-        session.waiting.get(frame.id)?.resolve(frame.body);
+        session.waiting.get(frame.id)?.answer(frame.body);
         return undefined;
       case "error":
         session.waiting.get(frame.id)?.reject(readError(session.peer, frame.body));
@@ -183,12 +179,12 @@ export class Exchange {
     }
   }
 
-  #ask(
+  #ask<Q, A>(
     session: Session,
-    type: { readonly name: string; readonly answer: { readonly bytesMax: number } },
+    type: RequestType<Q, A>,
     body: Uint8Array,
     options: RequestOptions,
-  ): Promise<Uint8Array> {
+  ): Promise<A> {
     const { timeoutMs, signal } = options;
     return new Promise((resolve, reject) => {
       const id = session.nextId();
@@ -208,10 +204,14 @@ export class Exchange {
       signal?.addEventListener("abort", abort, { once: true });
       session.waiting.set(id, {
         bytesMax: type.answer.bytesMax,
-        // The link takes its bytes back after this call, and the asker decodes them later.
-        resolve: (answer) => {
-          end();
-          resolve(answer.slice());
+        answer: (data) => {
+          try {
+            const value = type.answer.decode(data);
+            end();
+            resolve(value);
+          } catch (error) {
+            fail(misbehaved(session.peer, type.name, error));
+          }
         },
         reject: fail,
       });

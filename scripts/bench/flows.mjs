@@ -85,3 +85,33 @@ sweep.step("total", { squares: collect(fit.square) }, ({ squares }) => ({ sum: s
 export default sweep;
 `;
 }
+
+/** For meshes: each task waits, so that it needs a slot and no core. */
+export function foreachFlow(count, ms) {
+  return `${head("collect, each, flow")}
+const sweep = flow("sweep");
+const list = sweep.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i) }));
+const work = sweep.step("work", { n: each(list.items) }, async ({ n }) => {
+  await new Promise((resolve) => setTimeout(resolve, ${ms}));
+  return { n };
+});
+sweep.step("sum", { all: collect(work.n) }, ({ all }) => ({ total: all.reduce((a, b) => a + b, 0) }));
+export default sweep;
+`;
+}
+
+export const FOREACH_ANSWER = (count) => (count * (count - 1)) / 2;
+
+/** One artifact of `bytes` that no compression shrinks. */
+export function largeFlow(bytes) {
+  return `${head("flow")}
+const large = flow("large");
+large.step("make", {}, () => {
+  const data = new Float64Array(${Math.floor(bytes / 8)});
+  let x = 0.5;
+  for (let i = 0; i < data.length; i++) data[i] = x = (x * 3.99 * (1 - x)) % 1;
+  return { data };
+});
+export default large;
+`;
+}

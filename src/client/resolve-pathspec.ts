@@ -38,8 +38,11 @@ export interface ResolvedArtifact {
 
 type FlowSpec = Extract<Pathspec, { k: "flow" }>;
 
+/** What of a store is looked at. */
+export type ResolvableStore = Pick<Store, "runs" | "journal" | "getFacts" | "has" | "facts">;
+
 /** @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS, RUN_NOT_FOUND */
-export async function resolvePathspec(store: Store, text: string): Promise<Resolved> {
+export async function resolvePathspec(store: ResolvableStore, text: string): Promise<Resolved> {
   const spec = parsePathspec(text);
   if (spec.k === "content") return resolveContent(store, text, spec.id);
   if (spec.run === undefined) {
@@ -98,7 +101,11 @@ function artifactsOf({
 }
 
 /** Looks through the facts, for there is no index of ids: rarely asked, and a whole id is answered at once. */
-async function resolveContent(store: Store, text: string, prefix: string): Promise<Resolved> {
+async function resolveContent(
+  store: ResolvableStore,
+  text: string,
+  prefix: string,
+): Promise<Resolved> {
   const whole = prefix as Cid;
   const [isHere] = prefix.length > 50 ? await store.has([whole]) : [false];
   const found = new Map<Cid, ArtifactRef>();

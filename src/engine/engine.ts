@@ -26,7 +26,7 @@ import { readPastRun } from "./run/past-run.ts";
 import type { RunHistory, RunStarted } from "./run/run-history.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
-import { unmetDemand, type Capacity } from "./scheduler/admission.ts";
+import { unmetDemand, type Capacity, type MeshLimits } from "./scheduler/admission.ts";
 import type { SchedulerLimits } from "./scheduler/batch-scheduler.ts";
 
 export interface EngineDeps {
@@ -39,6 +39,8 @@ export interface EngineDeps {
   readonly peer: string;
   /** What this machine has. @default what `machineCapacity` finds */
   readonly capacity?: Capacity;
+  /** Where other machines run work too: what they have together, instead of this machine's. */
+  readonly limits?: MeshLimits;
   /** Lets the event loop turn between slices of work. @default setImmediate */
   readonly turn?: () => Promise<void>;
 }
@@ -74,7 +76,8 @@ async function startRun(
   const resolve = (pathspec: string): Promise<InputSource> => resolveVersion(deps.store, pathspec);
   const given = await givenValues(flowPackage, request, resolve);
   const begin = { run, flowPackage, request, given };
-  refuseUnmet(flowPackage, runLimits(deps, request).limits.totals);
+  const { totals } = runLimits(deps, request).limits;
+  refuseUnmet(deps, flowPackage, { totals, labels: request.labels ?? [] });
   const entry = await startEntry(deps, begin);
   const service = await composeRun(deps, { ...begin, entry });
   await service.begin(entry);
@@ -108,7 +111,7 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
     if (source.k === "bytes") contents.give(source.id, source.data);
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
-  return new RunService(
+  const service = new RunService(
     { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
     {
       run,
@@ -131,6 +134,9 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
       ...(history === undefined ? {} : { history }),
     },
   );
+  const unsubscribe = deps.limits?.subscribe(() => service.wake());
+  if (unsubscribe !== undefined) service.finished.then(unsubscribe, unsubscribe);
+  return service;
 }
 
 function runLimits(
@@ -138,6 +144,8 @@ function runLimits(
   request: RunRequest,
 ): { capacity: Capacity; limits: SchedulerLimits } {
   const capacity = deps.capacity ?? machineCapacity();
+  const mesh = deps.limits;
+  if (mesh !== undefined) return { capacity, limits: meshLimits(mesh, request.maxWorkers) };
   const workersMax = Math.max(1, request.maxWorkers ?? Math.floor(capacity.cores));
   return {
     capacity,
@@ -150,11 +158,33 @@ function runLimits(
   };
 }
 
-/** A step that can never start here is told before anything runs. @throws MfError RESOURCES_UNMET */
-function refuseUnmet({ graph }: FlowPackage, totals: Capacity): void {
+/** Getters, because the scheduler reads them anew for each batch. */
+function meshLimits(mesh: MeshLimits, workersMax = Infinity): SchedulerLimits {
+  return {
+    get totals() {
+      return mesh.totals();
+    },
+    get slots() {
+      return mesh.slots();
+    },
+    workersMax: Math.max(1, workersMax),
+  };
+}
+
+/** A step that can never start is told before anything runs. @throws MfError RESOURCES_UNMET */
+function refuseUnmet(
+  { limits: mesh }: EngineDeps,
+  { graph }: FlowPackage,
+  { totals, labels }: { totals: Capacity; labels: readonly string[] },
+): void {
   for (const { name, options } of graph.steps) {
-    const unmet = unmetDemand(options.resources, totals);
-    if (unmet !== undefined) throw new MfError("RESOURCES_UNMET", { step: name, ...unmet });
+    const unmet =
+      mesh === undefined
+        ? unmetDemand(options.resources, totals)
+        : mesh.unmet(options.resources, labels);
+    const where =
+      mesh === undefined ? "this machine has" : "no peer of the mesh has that, the most is";
+    if (unmet !== undefined) throw new MfError("RESOURCES_UNMET", { step: name, where, ...unmet });
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the engine needs from whatever executes attempts. src/engine/hosts implements it with processes and threads. */
 import type { PythonCode } from "../code/flow-package.ts";
-import type { MemoKey, RunRef } from "../model/ids.ts";
+import type { Cid, MemoKey, RunRef } from "../model/ids.ts";
 import type { ContentLocation, StoredOutput } from "../store/ports.ts";
 import type { AttemptBatch, AttemptProgress, BatchResult } from "../task/host-messages.ts";
 import type { Demand } from "./scheduler/admission.ts";
@@ -42,6 +42,8 @@ export interface HostPool {
   readonly slots: number;
   /** True where the pool brings missing content to wherever a batch runs: `batch.contents` may then lack some. */
   readonly bringsContent?: boolean;
+  /** Makes content that other machines hold durable here, where the pool can. @throws MfError CONTENT_MISSING */
+  bring?(ids: readonly Cid[]): Promise<void>;
   /** Never rejects for what a step did: that is an outcome. Rejects only when hosts cannot be started at all. */
   runBatch(batch: AttemptBatch, options: PlacedBatchOptions): Promise<BatchResult>;
   /** Cuts stored content (a list reached by `path`) into an element table, in a host. @throws MfError EACH_NOT_LIST */

@@ -1,3 +1,5 @@
+import { uptime } from "node:os";
+
 /** Time as a constructor argument, so that a simulator can supply its own. */
 export interface Clock {
   /** Wall time, ms since 1970. For records that people read. */
@@ -17,6 +19,11 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Ms since the machine started, sleep included, where `monotonic` stands still while it sleeps. Whole seconds on some systems. */
+export function systemBootMs(): number {
+  return uptime() * 1000;
+}
 
 /** Resolves after `ms`, or at once when `signal` aborts (the caller checks the signal). */
 export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

@@ -26,12 +26,26 @@ export interface InlineContent {
   readonly data: Uint8Array;
 }
 
+/** A finished segment file whose records are known to hash to their digests. */
+export interface WrittenSegment {
+  readonly file: string;
+  readonly bytes: number;
+  /** `digest`: sha-256 in hex. */
+  readonly records: readonly {
+    readonly digest: string;
+    readonly offset: number;
+    readonly bytes: number;
+  }[];
+}
+
 /** Everything that becomes durable together. Group commit: concurrent calls may share one sync. */
 export interface CommitBatch {
   readonly facts?: readonly Fact[];
   readonly inline?: readonly InlineContent[];
   /** Scratch segments written by step hosts: verified, fsynced, renamed into the store, indexed. */
   readonly scratch?: readonly string[];
+  /** Segments that a thread of this process wrote, hashed and fsynced itself: taken over without reading them again. */
+  readonly written?: readonly WrittenSegment[];
   readonly journal?: JournalWrite;
   /** Replaces the run's row in the list of runs. */
   readonly summary?: RunSummary;

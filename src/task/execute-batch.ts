@@ -28,6 +28,7 @@ import { checkPythonResult } from "./python-result.ts";
 import { stepErrorRecord } from "./step-error.ts";
 import { ScratchSegment, storeOutputs } from "./store-outputs.ts";
 import { UsageMeter } from "./usage-meter.ts";
+import type { WorkingCopies } from "./working-copies.ts";
 
 export interface BatchDeps {
   /**
@@ -39,7 +40,9 @@ export interface BatchDeps {
   guard<T>(work: Promise<T>): Promise<T>;
   /** Why the running attempt was told to stop, if it was. */
   stopped(): "cancelled" | "timeout" | undefined;
+  /** Verified bytes; not to be changed. */
   read(id: string, location: ContentLocation | undefined): Promise<Uint8Array>;
+  readonly copies: WorkingCopies;
   locate(id: string): Promise<ContentLocation | undefined>;
   report(progress: AttemptProgress): void;
   python(code: PythonCode, inputs: unknown, call: PythonCall): Promise<unknown>;
@@ -56,6 +59,9 @@ export interface PythonCall {
   readonly context: AttemptContext;
 }
 
+/** Of this thread: what the system said lately holds for the next batch too. */
+const usage = new UsageMeter();
+
 export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promise<BatchResult> {
   const started = performance.now();
   const scratch = new ScratchSegment(batch.scratchFile);
@@ -65,11 +71,10 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
   const { contents } = batch;
   const locations: Locations =
     contents instanceof Map ? Object.fromEntries(contents) : (contents as Locations);
-  const usage = new UsageMeter();
   try {
     await warmUp(batch, logFile);
     const globals = globalsToKeep(batch);
-    const shared = { ...deps, scratch, logFile, locations, globals, usage };
+    const shared = { ...deps, scratch, logFile, locations, globals };
     for (const [position, spec] of batch.attempts.entries()) {
       const isOver = outcomes.length > 0 && performance.now() - started > batch.yieldAfterMs;
       if (isOver || deps.stopped() === "cancelled") {
@@ -112,7 +117,6 @@ interface AttemptDeps extends BatchDeps {
   readonly locations: Locations;
   /** Names that a step finds on globalThis; others are removed when it ends. Undefined: it cannot add any. */
   readonly globals: ReadonlySet<PropertyKey> | undefined;
-  readonly usage: UsageMeter;
   readonly stopper: Stopper;
 }
 
@@ -139,7 +143,7 @@ class AttemptRun {
   }
 
   async outcome(position: number): Promise<AttemptOutcome> {
-    const { usage, globals, scratch } = this.#deps;
+    const { globals, scratch, copies } = this.#deps;
     usage.begin();
     capturePrints(this.#log);
     let ended: Pick<AttemptOutcome, "result" | "outputs" | "tables" | "error">;
@@ -154,15 +158,16 @@ class AttemptRun {
       this.#log.end();
       capturePrints(undefined);
       this.#context.end();
+      copies.endAttempt();
     }
     return { position, ...ended, ...usage.end() };
   }
 
   async #call(): Promise<unknown> {
     const { code, step, env } = this.#batch;
-    const { locations } = this.#deps;
+    const { locations, copies } = this.#deps;
     const inputs = await loadInputs(this.#spec.inputs, {
-      read: (id) => this.#deps.read(id, locations[id]),
+      read: async (id) => copies.copyOf(id, await this.#deps.read(id, locations[id])),
       file: (info) => this.#context.fileRef(info),
     });
     const { catching } = this.#spec;

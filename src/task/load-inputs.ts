@@ -5,7 +5,7 @@ import { MfError } from "../model/errors.ts";
 import type { InputSource, TaskInputs } from "../model/fact.ts";
 
 export interface InputReader {
-  /** Verified bytes of stored content; not to be changed. */
+  /** Verified bytes of stored content, in memory of the attempt's own. */
   read(id: string): Promise<Uint8Array>;
   file(info: FileInfo): unknown;
 }
@@ -50,7 +50,7 @@ class Loader {
 
   async #artifact(id: string): Promise<unknown> {
     if (this.#decoded.has(id)) return this.#decoded.get(id);
-    const value = this.#decode(Uint8Array.from(await this.#reader.read(id)));
+    const value = this.#decode(await this.#reader.read(id));
     this.#decoded.set(id, value);
     return value;
   }

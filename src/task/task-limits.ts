@@ -8,6 +8,8 @@ export const LOG_PIECE_CHARS_MAX = 64 * 1024;
 export const PROGRESS_INTERVAL_MS = 100;
 /** Content over this many bytes is read once a process and shared by its threads. */
 export const SHARED_CONTENT_BYTES_MIN = 1024 * 1024;
+/** Memory that a thread keeps between two attempts for inputs that both read: more is asked of the system anew. */
+export const WORKING_COPIES_BYTES_MAX = 256 * 1024 * 1024;
 /** Characters of a stack kept in an error record. */
 export const STACK_CHARS_MAX = 8_192;
 /** Compiled steps kept by a thread. */

@@ -43,7 +43,11 @@ export interface Transport {
 
   /** One handler a name. What it throws travels as an error record and rejects the request over there. */
   handle<Q, A>(type: RequestType<Q, A>, handler: (from: PeerId, query: Q) => Promise<A>): void;
-  /** @throws MfError PEER_UNREACHABLE, PEER_TIMEOUT, PEER_MISBEHAVED, and what the handler over there threw */
+  /**
+   * Fails at once where there is no connection. An undefined field of a query is an absent one.
+   * @throws MfError PEER_UNREACHABLE, PEER_TIMEOUT, PEER_MISBEHAVED, MESSAGE_MALFORMED (longer than its codec allows), what the
+   * handler over there threw (anything but an MfError as INTERNAL, NOT_AVAILABLE where there is none), and the signal's reason
+   */
   request<Q, A>(to: PeerId, type: RequestType<Q, A>, query: Q, options: RequestOptions): Promise<A>;
   listen<M>(type: NoticeType<M>, handler: (from: PeerId, message: M) => void): void;
   /** Best effort, in order to one peer; silently dropped where there is no connection. */

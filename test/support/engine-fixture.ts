@@ -97,6 +97,7 @@ export interface EngineFixture {
   readonly hosts: FakeHosts;
   running(): readonly RunHandle[];
   start(fixture: FlowFixture, request?: Partial<RunRequest>): Promise<RunHandle>;
+  startPackage(flow: FlowPackage, request: RunRequest): Promise<RunHandle>;
   run(fixture: FlowFixture, request?: Partial<RunRequest>): Promise<RunResult>;
   /** Outputs of a step's tasks of that run, in index order. */
   outputs(run: RunRef, step: string): Promise<Record<string, unknown>[]>;
@@ -131,6 +132,7 @@ export function engineFixture(
     hosts,
     running: () => engine.running(),
     start,
+    startPackage: (flow, request) => engine.start(flow, request),
     run: async (fixture, request) => (await start(fixture, request)).finished,
     async outputs(run, step) {
       const tasks = await taskOutputs(store, run, step);

@@ -49,6 +49,8 @@ export class FakeHosts implements HostPool {
   splitCount = 0;
   runningMax = 0;
   #running = 0;
+  #slotsTaken = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(steps: Readonly<Record<string, FakeStep>>, options: FakeHostOptions = {}) {
     this.#steps = steps;
@@ -66,15 +68,33 @@ export class FakeHosts implements HostPool {
       size: batch.attempts.length,
       exclusive: options.exclusive,
     });
+    // As in a shared host: what finds no thread free waits its turn.
+    if (!options.exclusive) await this.#slot();
     this.#running++;
     this.runningMax = Math.max(this.runningMax, this.#running);
     await (this.#options.gate?.(batch, options) ?? setImmediate());
     this.#running--;
+    if (!options.exclusive) this.#freeSlot();
     return {
       outcomes: batch.attempts.map((spec, position) =>
         this.#attempt(batch, spec, { position, options }),
       ),
     };
+  }
+
+  #slot(): Promise<void> | undefined {
+    if (this.#slotsTaken < this.slots) {
+      this.#slotsTaken++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The next that waits takes it over. */
+  #freeSlot(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#slotsTaken--;
+    else next();
   }
 
   async splitContent({ step, source, content, path }: SplitRequest): Promise<SplitResult> {

@@ -145,8 +145,8 @@ class MemoryTransport implements Transport {
 
   async stop(): Promise<void> {
     this.isListening = false;
-    for (const peer of [...this.#kept.keys()]) this.#release(peer);
-    for (const peer of [...this.#links.keys()]) this.#network.unlink(this.self, peer, "closed");
+    for (const peer of this.#kept.keys()) this.#release(peer);
+    for (const peer of this.#links.keys()) this.#network.unlink(this.self, peer, "closed");
     await Promise.resolve();
   }
 
@@ -154,8 +154,8 @@ class MemoryTransport implements Transport {
   die(): void {
     this.isListening = false;
     this.#listeners.clear();
-    for (const peer of [...this.#kept.keys()]) this.#release(peer);
-    for (const peer of [...this.#links.keys()]) {
+    for (const peer of this.#kept.keys()) this.#release(peer);
+    for (const peer of this.#links.keys()) {
       this.unlinked(peer, "reset");
       this.#network.unlink(this.self, peer, "reset");
     }

@@ -111,6 +111,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     purpose: "the mfd program: the composition of all this, and the process",
     imports: [
       "*",
+      "cli",
       "daemon/config",
       "daemon/observe",
       "daemon/machine",
@@ -128,18 +129,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
 };
 
 /** Layers of the table that have no file yet; a planned layer that gets a file must leave this list. */
-export const PLANNED: readonly string[] = [
-  "daemon/config",
-  "daemon/observe",
-  "daemon/machine",
-  "daemon/net",
-  "daemon/admission",
-  "daemon/membership",
-  "daemon/bulk",
-  "daemon/placement",
-  "daemon/catalog",
-  "daemon/control",
-];
+export const PLANNED: readonly string[] = [];
 
 /** Files that stand above the layers: entry points and composition roots. Only test/ may import them. */
 export const ROOTS: readonly string[] = [
@@ -153,7 +143,7 @@ export const ROOTS: readonly string[] = [
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@hpcc-js/wasm-graphviz": ["src/graph/draw"],
   acorn: ["src/code"],
-  commander: ["cli"],
+  commander: ["cli", "daemon"],
   esbuild: ["src/code"],
   "eslint-scope": ["src/code"],
   estree: ["src/code"],

@@ -1,16 +1,26 @@
 /**
  * The frames of the control socket: one JSON object a line, each with the protocol's version. Bytes travel as {"$bytes": base64}.
- * A side that sees another version answers or fails with NOT_AVAILABLE instead of guessing.
+ * A question {v,id,method,params} has any number of events {v,id,event} and then one result or error; {v,id,cancel:true} asks for
+ * its end. A side that sees another version answers or fails with NOT_AVAILABLE instead of guessing.
  */
+import { ERROR_TABLE } from "../../model/error-table.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
 
-export const CONTROL_VERSION = 1;
+export const CONTROL_VERSION = 2;
 /** A question is a name and a few short texts; a list of content ids is the longest. */
 export const REQUEST_BYTES_MAX = 1024 * 1024;
+/** A submitted flow carries its bundle and, for each step, its slice. Only `submit` may be so long. */
+export const SUBMIT_BYTES_MAX = 64 * 1024 * 1024;
 /** An answer may hold a list of all versions; more than this is a fault of the other side. */
 export const RESPONSE_BYTES_MAX = 256 * 1024 * 1024;
 /** Questions of one connection that may wait at once. */
 export const REQUESTS_PENDING_MAX = 64;
+/** Connections at once: a shell loop of commands, and then some. */
+export const CONNECTIONS_MAX = 128;
+/** Unsent bytes of a connection above which producers of events are asked to wait, and no more questions are read. */
+export const UNSENT_BYTES_HIGH = 1024 * 1024;
+/** Unsent bytes above which events are dropped: of a producer that does not wait. */
+export const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface ControlRequest {
   readonly v: number;
@@ -19,22 +29,32 @@ export interface ControlRequest {
   readonly params: readonly unknown[];
 }
 
+export interface ControlCancel {
+  readonly v: number;
+  readonly id: number;
+  readonly cancel: true;
+}
+
 export type ControlResponse =
+  | { readonly v: number; readonly id: number; readonly event: unknown }
   | { readonly v: number; readonly id: number; readonly result: unknown }
   | { readonly v: number; readonly id: number; readonly error: ErrorRecord };
 
-export function encodeFrame(frame: ControlRequest | ControlResponse): string {
+/** Takes one event of a stream; resolves once there is room for the next. A producer that cannot wait may lose events. */
+export type Emit<E> = (event: E) => void | Promise<void>;
+
+export function encodeFrame(frame: ControlRequest | ControlCancel | ControlResponse): string {
   return `${JSON.stringify(frame, bytesToText)}\n`;
 }
 
-/** Undefined where the line is not a question in this protocol's form. */
-export function decodeRequest(line: string): ControlRequest | undefined {
+/** Undefined where the line is not a question, or the end of one, in this protocol's form. */
+export function decodeRequest(line: string): ControlRequest | ControlCancel | undefined {
   const value = parse(line);
   if (value === undefined) return undefined;
-  const { v, id, method, params } = value;
-  if (typeof v !== "number" || typeof id !== "number" || typeof method !== "string")
-    return undefined;
-  if (!Array.isArray(params)) return undefined;
+  const { v, id, method, params, cancel } = value;
+  if (typeof v !== "number" || typeof id !== "number") return undefined;
+  if (cancel === true) return { v, id, cancel };
+  if (typeof method !== "string" || !Array.isArray(params)) return undefined;
   return { v, id, method, params };
 }
 
@@ -43,11 +63,17 @@ export function decodeResponse(line: string): ControlResponse | undefined {
   if (value === undefined) return undefined;
   const { v, id } = value;
   if (typeof v !== "number" || typeof id !== "number") return undefined;
+  if (Object.hasOwn(value, "event")) return { v, id, event: value["event"] };
   const error = value["error"];
-  if (typeof error === "object" && error !== null && "code" in error) {
-    return { v, id, error: error as ErrorRecord };
-  }
+  if (typeof error === "object" && error !== null) return { v, id, error: knownError(error) };
   return { v, id, result: value["result"] };
+}
+
+/** An error of another version may have a code that this one does not know. */
+function knownError(error: object): ErrorRecord {
+  const record = error as { readonly code?: unknown };
+  if (Object.hasOwn(ERROR_TABLE, String(record.code))) return error as ErrorRecord;
+  return { code: "INTERNAL", details: { message: `error ${String(record.code)}` } };
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

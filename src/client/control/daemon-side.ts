@@ -1,37 +1,37 @@
 /**
  * What a daemon answers on its control socket beyond the reading commands: runs of the mesh, peers, its own life. Everything that
- * crosses is data. Long answers are streams: each part is an event, the last is the result.
+ * crosses is data. Long answers are streams: each part is an event, the last is the result. A stream whose signal aborts ends with
+ * INTERRUPTED.
  */
 import type { FlowPackage } from "../../code/flow-package.ts";
 import type { RunOptions } from "../../model/journal.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
 import type { RunEvent, RunProgress, RunResult } from "../../engine/run-api.ts";
+import type { Emit } from "./control-protocol.ts";
 import type { ReadSide } from "./read-side.ts";
 
 export interface DaemonSide extends ReadSide {
   daemonStatus(): Promise<DaemonStatus>;
   /** Every peer ever heard of, this one first. */
   peers(): Promise<readonly PeerRow[]>;
+  /** Names of alive peers that did not answer the last question: what they alone know is missing from lists. */
+  unanswered(): Promise<readonly string[]>;
 
   /** Accepts a run: durable here, and on `copies` peers in all, before it resolves. @throws MfError RESOURCES_UNMET, PEER_DENIED */
   submit(request: SubmitRequest): Promise<SubmitAnswer>;
   /** Stores a file of this machine (a p.file parameter). */
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
   /** From now to the end of the run, whichever peer owns it; survives a change of owner. */
-  watch(run: string, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<RunResult>;
+  watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   /** Resolves once the owner has been told. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */
   cancel(run: string): Promise<void>;
-  /** Lines of every peer that ran part of it, oldest first; with `follow` until the run ends. */
-  logs(
-    request: LogsRequest,
-    onEvent: (lines: readonly LogLine[]) => void,
-    signal: AbortSignal,
-  ): Promise<void>;
+  /** Lines of every peer that ran part of it, oldest first; an empty list after what was there when asked; with `follow` until the run ends. */
+  logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
   /** Brings content here from other peers, so that `locate` finds it. @throws MfError CONTENT_MISSING */
   bring(
     ids: readonly Cid[],
-    onEvent: (progress: { readonly bytes: number; readonly total: number }) => void,
+    onEvent: Emit<{ readonly bytes: number; readonly total: number }>,
     signal: AbortSignal,
   ): Promise<void>;
 
@@ -40,7 +40,7 @@ export interface DaemonSide extends ReadSide {
   revoke(peer: string): Promise<{ readonly peer: PeerId; readonly name: string }>;
   /** Takes no new attempts, hands its runs over, waits for what runs. */
   drain(
-    onEvent: (left: { readonly attempts: number; readonly runs: number }) => void,
+    onEvent: Emit<{ readonly attempts: number; readonly runs: number }>,
     signal: AbortSignal,
   ): Promise<void>;
   /** Says goodbye and ends the process; resolves before that. */
@@ -63,6 +63,10 @@ export interface DaemonStatus {
   readonly roles: readonly PeerRole[];
   readonly startedAt: number;
   readonly isDraining: boolean;
+  /** p99 of the control loop's delay over the last seconds, ms. */
+  readonly loopDelayMs: number;
+  /** Of the messages to and from peers; large contents go beside them. */
+  readonly network: { readonly bytesSent: number; readonly bytesReceived: number };
 }
 
 /** A row of `mf peers --json`, with what `--wide` adds. */
@@ -107,7 +111,13 @@ export interface SubmitAnswer {
 /** What a display needs: a run handle's events, and where it stands, at most every WATCH_INTERVAL_MS. */
 export type WatchEvent =
   | { readonly t: "event"; readonly event: RunEvent }
-  | { readonly t: "progress"; readonly progress: RunProgress; readonly owner: string };
+  | {
+      readonly t: "progress";
+      readonly progress: RunProgress;
+      readonly owner: string;
+      /** Peer's name -> tasks of the run that it has done; a few seconds old. */
+      readonly peers?: Readonly<Record<string, number>>;
+    };
 
 export interface LogsRequest {
   readonly run: string;

@@ -35,7 +35,7 @@ export function localReadSide(
         peers,
       }));
     },
-    resolve: async (pathspec) => toData(pathspec, await resolvePathspec(store, pathspec)),
+    resolve: async (pathspec) => resolvedData(pathspec, await resolvePathspec(store, pathspec)),
     async packageId(run) {
       const { run: ref } = await resolveRun(store, run);
       for await (const entry of store.journal(ref)) {
@@ -48,7 +48,7 @@ export function localReadSide(
 }
 
 /** Only what a reader needs, as plain data. A flow or a run alone names no value. */
-function toData(pathspec: string, resolved: Resolved): ResolvedPathspec {
+export function resolvedData(pathspec: string, resolved: Resolved): ResolvedPathspec {
   switch (resolved.k) {
     case "content":
       return { kind: "content", id: resolved.id };

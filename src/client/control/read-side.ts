@@ -25,19 +25,6 @@ export interface ReadSide {
   locate(ids: readonly Cid[]): Promise<readonly (ContentLocation | undefined)[]>;
 }
 
-/** The names that may be called from outside: nothing else of an object is reachable. */
-export const READ_METHODS = [
-  "runs",
-  "run",
-  "status",
-  "versions",
-  "resolve",
-  "packageId",
-  "locate",
-] as const satisfies readonly (keyof ReadSide)[];
-
-export type ReadMethod = (typeof READ_METHODS)[number];
-
 /** One row of `mf ls-versions --json`. */
 export type VersionRow = Pick<
   ArtifactVersion,

@@ -4,14 +4,23 @@ import { assert } from "../../std/assert.ts";
 import { decodeMessage, encodeMessage } from "../../task/message-codec.ts";
 import { FRAME_BYTES_MAX } from "./hosts-limits.ts";
 
+/** Up to here a copy is cheaper than handing two pieces to the system. */
+const FRAME_COPY_BYTES_MAX = 64 * 1024;
+
 export function sendFrame(socket: Duplex, message: unknown, sent?: () => void): void {
   const body = encodeMessage(message);
   assert(body.length <= FRAME_BYTES_MAX, "a frame within its limit");
-  const head = Buffer.allocUnsafe(4);
+  const isSmall = body.length <= FRAME_COPY_BYTES_MAX;
+  const head = Buffer.allocUnsafe(isSmall ? 4 + body.length : 4);
   head.writeUInt32LE(body.length);
+  if (isSmall) {
+    head.set(body, 4);
+    socket.write(head, sent);
+    return;
+  }
   socket.cork();
   socket.write(head);
-  socket.write(body, () => sent?.());
+  socket.write(body, sent);
   socket.uncork();
 }
 

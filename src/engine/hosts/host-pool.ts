@@ -13,6 +13,7 @@ import { HostProcess, type Death, type WorkEnd } from "./host-process.ts";
 import type { SplitAnswer } from "./host-protocol.ts";
 import { ATTEMPT_BYTES_DEFAULT_MAX } from "./hosts-limits.ts";
 import { pythonEnvironment } from "./python/python-environment.ts";
+import { rehearsal } from "./rehearsal.ts";
 
 export interface HostPoolDeps {
   readonly clock: Clock;
@@ -35,7 +36,7 @@ export function memBytesDefault(): number {
 export interface WarmableHostPool extends Omit<HostPool, "runBatch"> {
   /** Where the batch comes from does not matter here. */
   runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult>;
-  /** Starts the shared host, so that it is ready by the time a flow has been loaded. */
+  /** Starts the shared host and has each of its threads do nothing once, so that all is ready by the time a flow has been loaded. */
   warm(): void;
 }
 
@@ -58,7 +59,10 @@ class ProcessHostPool implements WarmableHostPool {
   }
 
   warm(): void {
-    this.#sharedHost();
+    const host = this.#sharedHost();
+    const batch = rehearsal(this.#deps.memBytesMax ?? memBytesDefault());
+    // How it ends is of no interest: a host that dies of it is replaced when there is work.
+    for (let slot = 0; slot < this.slots; slot++) void host.run({ t: "batch", batch });
   }
 
   async runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult> {

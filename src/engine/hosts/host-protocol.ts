@@ -35,10 +35,15 @@ export interface Broken {
 /** The result of a `split`. */
 export type SplitAnswer = { readonly split: SplitResult } | { readonly error: ErrorRecord };
 
+/** What a worker says as soon as it is loaded: what goes to and fro while it has an order goes through this port. */
+export interface WorkerHello {
+  readonly port: MessagePort;
+}
+
 /** One piece of work as a worker gets it. */
 export interface WorkerOrder {
+  readonly id: number;
   readonly work: Work;
-  readonly port: MessagePort;
   /** Int32: STATE_POSITION, STATE_STOP. */
   readonly state: SharedArrayBuffer;
   readonly marksFile: string;
@@ -50,14 +55,21 @@ export const STATE_POSITION = 0;
 /** 0 go on, 1 cancelled, 2 timeout. */
 export const STATE_STOP = 1;
 
+/** `order`: the id of the order that the worker had when it spoke. */
 export type FromWorker =
-  | { readonly t: "progress"; readonly progress: AttemptProgress }
-  | { readonly t: "locate"; readonly ask: number; readonly content: string }
+  | { readonly t: "progress"; readonly order: number; readonly progress: AttemptProgress }
+  | {
+      readonly t: "locate";
+      readonly order: number;
+      readonly ask: number;
+      readonly content: string;
+    }
   | { readonly t: "take"; readonly ask: number; readonly content: string }
   | { readonly t: "give"; readonly content: string; readonly data?: SharedArrayBuffer }
   | { readonly t: "child"; readonly pid: number };
 
 export type ToWorker =
-  | { readonly t: "stop" }
+  /** Said to every worker: only the one that has the order knows that it has it. */
+  | { readonly t: "stop"; readonly order: number }
   | { readonly t: "located"; readonly ask: number; readonly location?: ContentLocation }
   | { readonly t: "taken"; readonly ask: number; readonly data?: SharedArrayBuffer };

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
-import { MessageChannel, receiveMessageOnPort, type MessagePort } from "node:worker_threads";
+import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { systemClock } from "../../env/clock.ts";
 import { MfError, toErrorRecord, type ErrorRecord } from "../../model/errors.ts";
@@ -17,12 +17,15 @@ import {
   type FromHost,
   type FromWorker,
   type ToHost,
+  type ToWorker,
+  type WorkerHello,
   type WorkerOrder,
 } from "./host-protocol.ts";
 import { STOP_GRACE_MS, WATCH_INTERVAL_MS } from "./hosts-limits.ts";
 
 interface Running {
-  readonly port: MessagePort;
+  /** Of the worker, once it has asked for something. */
+  port: MessagePort | undefined;
   readonly state: Int32Array;
   readonly kill: AbortController;
   readonly timeoutMs: number | undefined;
@@ -38,6 +41,8 @@ const socket = new Socket({ fd: 3 });
 const cache = new ContentCache();
 const running = new Map<number, Running>();
 const children = new Set<number>();
+/** One a worker thread, for as long as it lives. */
+const ports = new Set<MessagePort>();
 const heapMb = Math.ceil(Number(heapBytes) / 1024 ** 2);
 const pool = new Piscina<WorkerOrder, unknown>({
   filename: new URL("step-worker.js", import.meta.url).href,
@@ -45,6 +50,7 @@ const pool = new Piscina<WorkerOrder, unknown>({
   minThreads: Number(threads),
   maxThreads: Number(threads),
   concurrentTasksPerWorker: 1,
+  recordTiming: false,
   resourceLimits: { maxOldGenerationSizeMb: heapMb },
 });
 /** Resident before any step ran: not the attempts'. */
@@ -55,11 +61,19 @@ start();
 
 function start(): void {
   firstForTheKernel();
+  // A worker says hello before it says that it is ready, so before it can have an order.
+  pool.on("message", (hello: WorkerHello) => meet(hello.port));
   receiveFrames(socket, (message) => receive(message as ToHost));
   socket.on("error", endGroup);
   socket.on("close", endGroup);
   socket.on("end", endGroup);
   watch();
+}
+
+function meet(port: MessagePort): void {
+  ports.add(port);
+  port.on("message", (message: FromWorker) => fromWorker(port, message));
+  port.on("close", () => ports.delete(port));
 }
 
 /** The parent is gone: threads in endless loops and their children must go as well. */
@@ -83,17 +97,17 @@ function receive(message: ToHost): void {
   if (message.t === "work") return void accept(message);
   const entry = running.get(message.id);
   if (entry === undefined) return;
-  if (message.t === "cancel") return stop(entry, 1);
+  if (message.t === "cancel") return stop(message.id, entry, 1);
   const { ask, location } = message;
-  entry.port.postMessage({ t: "located", ask, ...(location === undefined ? {} : { location }) });
+  const answer: ToWorker = { t: "located", ask, ...(location === undefined ? {} : { location }) };
+  entry.port?.postMessage(answer);
 }
 
 async function accept({ id, mark, work }: Extract<ToHost, { t: "work" }>): Promise<void> {
   if (running.size === 0) baseBytes = Math.max(0, residentBytes() - cache.bytes);
-  const channel = new MessageChannel();
   const state = new SharedArrayBuffer(8);
   const entry: Running = {
-    port: channel.port1,
+    port: undefined,
     state: new Int32Array(state),
     kill: new AbortController(),
     timeoutMs: work.t === "batch" ? work.batch.timeoutMs : undefined,
@@ -103,14 +117,12 @@ async function accept({ id, mark, work }: Extract<ToHost, { t: "work" }>): Promi
     killAt: Number.POSITIVE_INFINITY,
   };
   running.set(id, entry);
-  channel.port1.on("message", (message: FromWorker) => fromWorker(id, message));
   try {
-    const order = { work, port: channel.port2, state, marksFile, mark };
-    const result = await pool.run(order, {
-      transferList: [channel.port2],
-      signal: entry.kill.signal,
-    });
-    drain(id, entry.port);
+    const result = await pool.run(
+      { id, work, state, marksFile, mark },
+      { signal: entry.kill.signal },
+    );
+    for (const port of ports) drain(port);
     send({ t: "done", id, result });
   } catch (error) {
     const position = Atomics.load(entry.state, STATE_POSITION) - 1;
@@ -122,14 +134,13 @@ async function accept({ id, mark, work }: Extract<ToHost, { t: "work" }>): Promi
     send({ t: "broken", id, position, why });
   } finally {
     running.delete(id);
-    channel.port1.close();
   }
 }
 
 /** The result and the messages sent before it come by two ports: what was said first is passed on first. */
-function drain(id: number, port: MessagePort): void {
+function drain(port: MessagePort): void {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
-    fromWorker(id, next.message as FromWorker);
+    fromWorker(port, next.message as FromWorker);
   }
 }
 
@@ -152,22 +163,32 @@ function memoryRecord(used: string, limit: number): ErrorRecord {
   );
 }
 
-function fromWorker(id: number, message: FromWorker): void {
-  if (message.t === "progress") return send({ ...message, id });
-  if (message.t === "locate") return send({ ...message, id });
+function fromWorker(port: MessagePort, message: FromWorker): void {
+  if (message.t === "progress")
+    return send({ t: "progress", id: message.order, progress: message.progress });
+  if (message.t === "locate") return locate(port, message);
   if (message.t === "child") return void children.add(message.pid);
   if (message.t === "give") return cache.give(message.content, message.data);
   const { ask, content } = message;
-  const port = running.get(id)?.port;
-  cache.take(content, (data) =>
-    port?.postMessage({ t: "taken", ask, ...(data === undefined ? {} : { data }) }),
-  );
+  cache.take(content, (data) => {
+    const answer: ToWorker = { t: "taken", ask, ...(data === undefined ? {} : { data }) };
+    port.postMessage(answer);
+  });
 }
 
-function stop(entry: Running, reason: 1 | 2): void {
+function locate(port: MessagePort, message: Extract<FromWorker, { t: "locate" }>): void {
+  const { order, ask, content } = message;
+  const entry = running.get(order);
+  if (entry === undefined) return;
+  entry.port = port;
+  send({ t: "locate", id: order, ask, content });
+}
+
+function stop(id: number, entry: Running, reason: 1 | 2): void {
   if (Number.isFinite(entry.killAt)) return;
   Atomics.store(entry.state, STATE_STOP, reason);
-  entry.port.postMessage({ t: "stop" });
+  const order: ToWorker = { t: "stop", order: id };
+  for (const port of ports) port.postMessage(order);
   entry.killAt = performance.now() + STOP_GRACE_MS;
 }
 
@@ -176,14 +197,14 @@ function watch(): void {
   ticks += 1;
   if (ticks % 5 === 0) watchMemory();
   const now = performance.now();
-  for (const entry of running.values()) {
+  for (const [id, entry] of running) {
     const position = Atomics.load(entry.state, STATE_POSITION);
     if (position !== entry.position) {
       Object.assign(entry, { position, since: now });
       if (Atomics.load(entry.state, STATE_STOP) !== 1) entry.killAt = Number.POSITIVE_INFINITY;
     }
     if (entry.timeoutMs !== undefined && position > 0 && now - entry.since > entry.timeoutMs)
-      stop(entry, 2);
+      stop(id, entry, 2);
     if (now >= entry.killAt) entry.kill.abort();
   }
 }
@@ -191,7 +212,10 @@ function watch(): void {
 function watchMemory(): void {
   if (running.size === 0) return;
   const used = residentBytes() - baseBytes - cache.bytes;
-  const limit = [...running.values()].reduce((all, entry) => all + entry.memBytesMax, 0);
+  // The oldest have the threads; the others wait for one and use nothing yet.
+  const limit = [...running.values()]
+    .slice(0, Number(threads))
+    .reduce((all, entry) => all + entry.memBytesMax, 0);
   if (used > limit) send({ t: "memory", used, limit }, endGroup);
 }
 

@@ -1,13 +1,15 @@
 /** A worker thread of a step host: takes one order at a time from Piscina and runs it. */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { openSync, writeSync } from "node:fs";
+import { MessageChannel, parentPort } from "node:worker_threads";
 import { MfError, toErrorRecord } from "../../model/errors.ts";
 import type { ContentLocation } from "../../store/ports.ts";
-import { readLocation } from "../../store/segment/segment-reader.ts";
+import { readLocation, readShared } from "../../store/segment/segment-reader.ts";
 import { executeBatch, type BatchDeps, type Stopper } from "../../task/execute-batch.ts";
 import type { AttemptBatch, BatchResult } from "../../task/host-messages.ts";
 import { listAt } from "../../task/load-inputs.ts";
 import { ScratchSegment, storeTable } from "../../task/store-outputs.ts";
 import { SHARED_CONTENT_BYTES_MIN } from "../../task/task-limits.ts";
+import { WorkingCopies } from "../../task/working-copies.ts";
 import type { SplitRequest, SplitResult } from "../ports.ts";
 import {
   STATE_POSITION,
@@ -15,16 +17,41 @@ import {
   type FromWorker,
   type SplitAnswer,
   type ToWorker,
+  type WorkerHello,
   type WorkerOrder,
 } from "./host-protocol.ts";
 import { callPython } from "./python/call-python.ts";
 
 const MARK = new Int32Array(1);
+const copies = new WorkingCopies();
+/** To the host's main thread. */
+const port = openPort();
+const answers = new Map<number, (answer: Exclude<ToWorker, { t: "stop" }>) => void>();
+let asks = 0;
+/** Opened by the first order: all orders of a host share the file. */
+let marks: number | undefined;
+let running: OrderRun | undefined;
 
 /** What ends the running attempt from outside its own promise. */
 let failRunning: (error: unknown) => void = () => undefined;
 process.on("uncaughtException", (error) => failRunning(error));
 process.on("unhandledRejection", (error) => failRunning(error));
+
+function openPort(): MessageChannel["port1"] {
+  const { port1, port2 } = new MessageChannel();
+  port1.on("message", (message: ToWorker) => {
+    if (message.t === "stop") return running?.stop(message.order);
+    answers.get(message.ask)?.(message);
+    answers.delete(message.ask);
+  });
+  const hello: WorkerHello = { port: port2 };
+  parentPort?.postMessage(hello, [port2]);
+  return port1;
+}
+
+function send(message: FromWorker): void {
+  port.postMessage(message);
+}
 
 export async function runOrder(order: WorkerOrder): Promise<BatchResult | SplitAnswer> {
   if (order.work.t === "split") {
@@ -35,7 +62,13 @@ export async function runOrder(order: WorkerOrder): Promise<BatchResult | SplitA
       return { error: toErrorRecord(error) };
     }
   }
-  return new OrderRun(order).run(order.work.batch);
+  running = new OrderRun(order);
+  try {
+    return await running.run(order.work.batch);
+  } finally {
+    failRunning = () => undefined;
+    running = undefined;
+  }
 }
 
 function split(request: SplitRequest): SplitResult {
@@ -51,6 +84,15 @@ function guard<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     failRunning = reject;
     work.then(resolve, reject);
+  });
+}
+
+/** The answer to what `ask` sends with the number it is given. */
+function asked(ask: (id: number) => void): Promise<Exclude<ToWorker, { t: "stop" }>> {
+  return new Promise((resolve) => {
+    const id = (asks += 1);
+    answers.set(id, resolve);
+    ask(id);
   });
 }
 
@@ -76,11 +118,9 @@ class LazyStopper implements Stopper {
 class OrderRun {
   readonly #order: WorkerOrder;
   readonly #state: Int32Array;
-  readonly #answers = new Map<number, (answer: Exclude<ToWorker, { t: "stop" }>) => void>();
   /** Small contents of this batch: several attempts read the same ones. */
   readonly #read = new Map<string, Uint8Array>();
   #stopper = new LazyStopper();
-  #asks = 0;
 
   constructor(order: WorkerOrder) {
     this.#order = order;
@@ -88,61 +128,42 @@ class OrderRun {
   }
 
   async run(batch: AttemptBatch): Promise<BatchResult> {
-    const marks = openSync(this.#order.marksFile, "r+");
-    this.#order.port.on("message", (message: ToWorker) => this.#receive(message));
-    try {
-      return await executeBatch(batch, this.#deps(marks));
-    } finally {
-      failRunning = () => undefined;
-      closeSync(marks);
-      this.#order.port.close();
-    }
+    marks ??= openSync(this.#order.marksFile, "r+");
+    return await executeBatch(batch, this.#deps(marks));
   }
 
-  #deps(marks: number): BatchDeps {
+  stop(order: number): void {
+    if (order === this.#order.id) this.#stopper.stop();
+  }
+
+  #deps(file: number): BatchDeps {
+    const order = this.#order.id;
     return {
-      began: (position) => this.#begin(marks, position),
+      began: (position) => this.#begin(file, position),
       guard,
       stopped: () =>
         ([undefined, "cancelled", "timeout"] as const)[Atomics.load(this.#state, STATE_STOP)],
       read: (id, location) => this.#content(id, location),
+      copies,
       locate: (id) => this.#locate(id),
-      report: (progress) => this.#send({ t: "progress", progress }),
+      report: (progress) => send({ t: "progress", order, progress }),
       python: (code, inputs, call) =>
-        callPython({ code, inputs, call, started: (pid) => this.#send({ t: "child", pid }) }),
+        callPython({ code, inputs, call, started: (pid) => send({ t: "child", pid }) }),
     };
   }
 
-  #begin(marks: number, position: number): LazyStopper {
+  #begin(file: number, position: number): LazyStopper {
     Atomics.compareExchange(this.#state, STATE_STOP, 2, 0);
     Atomics.store(this.#state, STATE_POSITION, position + 1);
     // A write to the page cache outlives this process, which is all it has to.
     MARK[0] = position + 1;
-    writeSync(marks, MARK, 0, 4, this.#order.mark * 4);
+    writeSync(file, MARK, 0, 4, this.#order.mark * 4);
     this.#stopper = new LazyStopper();
     return this.#stopper;
   }
 
-  #receive(message: ToWorker): void {
-    if (message.t === "stop") return this.#stopper.stop();
-    this.#answers.get(message.ask)?.(message);
-    this.#answers.delete(message.ask);
-  }
-
-  #send(message: FromWorker): void {
-    this.#order.port.postMessage(message);
-  }
-
-  #ask(t: "locate" | "take", content: string): Promise<Exclude<ToWorker, { t: "stop" }>> {
-    return new Promise((resolve) => {
-      const ask = (this.#asks += 1);
-      this.#answers.set(ask, resolve);
-      this.#send({ t, ask, content });
-    });
-  }
-
-  async #locate(id: string): Promise<ContentLocation | undefined> {
-    const answer = await this.#ask("locate", id);
+  async #locate(content: string): Promise<ContentLocation | undefined> {
+    const answer = await asked((ask) => send({ t: "locate", order: this.#order.id, ask, content }));
     return answer.t === "located" ? answer.location : undefined;
   }
 
@@ -158,18 +179,19 @@ class OrderRun {
     return data;
   }
 
-  async #shared(id: string, location: ContentLocation): Promise<Uint8Array> {
-    const answer = await this.#ask("take", id);
+  async #shared(
+    id: string,
+    location: Exclude<ContentLocation, { inline: unknown }>,
+  ): Promise<Uint8Array> {
+    const answer = await asked((ask) => send({ t: "take", ask, content: id }));
     if (answer.t === "taken" && answer.data !== undefined) return new Uint8Array(answer.data);
     let shared: SharedArrayBuffer | undefined;
     try {
-      const data = readLocation(location);
-      shared = new SharedArrayBuffer(data.length);
-      const view = new Uint8Array(shared);
-      view.set(data);
-      return view;
+      const read = readShared(location);
+      ({ shared } = read);
+      return read.data;
     } finally {
-      this.#send({ t: "give", content: id, ...(shared === undefined ? {} : { data: shared }) });
+      send({ t: "give", content: id, ...(shared === undefined ? {} : { data: shared }) });
     }
   }
 }

@@ -24,14 +24,14 @@ import { addContentIds, type ContentCache } from "./content-cache.ts";
 import type { ElementLoader } from "./element-loader.ts";
 import type { FlowPlan, StepPlan } from "./flow-plan.ts";
 import { logFileOf } from "./log-file.ts";
+import { inlineTables, outcomeRecord, type RecordedBatch } from "./outcome-record.ts";
 import type { RunMachineEvent } from "./run-events.ts";
 import type { RunRecorder } from "./run-recorder.ts";
 import type { TaskUnit } from "./run-units.ts";
-import { taskFact } from "./task-fact.ts";
 
 export interface AttemptRunnerDeps {
   readonly store: Pick<Store, "home" | "scratchDir">;
-  readonly hosts: Pick<HostPool, "runBatch">;
+  readonly hosts: Pick<HostPool, "runBatch" | "bringsContent">;
   readonly clock: Clock;
   readonly peer: string;
   readonly contents: ContentCache;
@@ -93,19 +93,26 @@ export class AttemptRunner {
       const ids = new Set<Cid>();
       for (const need of needs) for (const id of need) ids.add(id);
       const found = ids.size === 0 ? new Map<Cid, ContentLocation>() : await contents.locate(ids);
+      // Where the pool brings content, only the host that needs it can tell that it is nowhere.
       const tasks =
-        found.size === ids.size ? planned.tasks : this.#withContent(planned.tasks, needs, found);
+        found.size === ids.size || hosts.bringsContent === true
+          ? planned.tasks
+          : this.#withContent(planned.tasks, needs, found);
+      const sent = {
+        batch: this.#batch(step, tasks, found),
+        origin: this.#origin(step, tasks, planned),
+      };
       const result: BatchResult =
         tasks.length === 0
           ? { outcomes: [] }
-          : await hosts.runBatch(this.#batch(step, tasks, found), {
+          : await hosts.runBatch(sent.batch, {
               signal: this.#options.signal,
               exclusive: planned.isExclusive,
-              origin: this.#origin(step, tasks, planned),
+              origin: sent.origin,
               onProgress: (progress) => this.#progressed(step.name, progress),
             });
       end();
-      this.#settle(step, tasks, result);
+      this.#settle(tasks, sent, result);
     } finally {
       end();
     }
@@ -159,6 +166,7 @@ export class AttemptRunner {
     planned: PlannedBatch<TaskUnit>,
   ): BatchOrigin {
     const { run, labels } = this.#options;
+    const taskMs = this.#deps.scheduler.taskMs(step.name);
     return {
       run,
       env: step.env,
@@ -168,11 +176,13 @@ export class AttemptRunner {
       }),
       demand: planned.demand,
       labels,
+      ...(taskMs === undefined ? {} : { taskMs }),
     };
   }
 
-  #settle(step: StepPlan, tasks: readonly TaskUnit[], result: BatchResult): void {
+  #settle(tasks: readonly TaskUnit[], sent: RecordedBatch, result: BatchResult): void {
     const { accept, scheduler } = this.#deps;
+    const { step } = sent.batch;
     const succeeded: [TaskUnit, AttemptOutcome][] = [];
     const returned: TaskUnit[] = [];
     const seen = new Set<number>();
@@ -180,34 +190,45 @@ export class AttemptRunner {
       const task = tasks[outcome.position];
       if (task === undefined || seen.has(outcome.position)) continue;
       seen.add(outcome.position);
-      this.#progress.get(step.name)?.delete(taskText({ step: "", index: task.index }));
+      this.#progress.get(step)?.delete(taskText({ step: "", index: task.index }));
+      const { error, by } = outcome;
+      const ran = by === undefined ? { task } : { task, by };
       if (outcome.result === "succeeded") {
-        scheduler.learn(step.name, outcome.wallMs);
+        scheduler.learn(step, outcome.wallMs);
         succeeded.push([task, outcome]);
       } else if (outcome.result === "failed")
-        accept({ t: "attempt-failed", task, error: outcome.error ?? unexplained(task) });
-      else if (outcome.result === "lost") accept({ t: "attempt-lost", task });
+        accept({ t: "attempt-failed", ...ran, error: error ?? unexplained(task) });
+      else if (outcome.result === "lost")
+        accept({ t: "attempt-lost", ...ran, ...(error === undefined ? {} : { error }) });
       else if (outcome.result === "cancelled") accept({ t: "attempt-cancelled", task });
       else returned.push(task);
     }
     // What the host did not mention was not begun. Last first, so that the queue's front keeps the order.
     for (const [position, task] of tasks.entries()) if (!seen.has(position)) returned.push(task);
     for (const task of returned.reverse()) accept({ t: "attempt-returned", task });
-    this.#commit(succeeded, result.scratchFile);
+    this.#commit(sent, succeeded, result.scratchFile);
   }
 
   /** One part for the whole batch, because its outcomes share a scratch segment. */
-  #commit(succeeded: readonly [TaskUnit, AttemptOutcome][], scratch: string | undefined): void {
+  #commit(
+    sent: RecordedBatch,
+    succeeded: readonly [TaskUnit, AttemptOutcome][],
+    scratch: string | undefined,
+  ): void {
     if (succeeded.length === 0 && scratch === undefined) return;
-    const { clock, peer, recorder, contents, plan, accept } = this.#deps;
-    const origin = { flow: plan.flow, by: peer, at: clock.now() };
+    const { clock, peer, recorder, contents, accept } = this.#deps;
+    const at = clock.now();
     const facts: Fact[] = [];
     const inline: InlineContent[] = [];
     const journal: TaskSucceeded[] = [];
     const after: (() => void)[] = [];
     for (const [task, outcome] of succeeded) {
-      const fact = taskFact(task, outcome, origin);
-      facts.push(fact);
+      const by = outcome.by ?? peer;
+      const record = outcomeRecord(sent, outcome, { by, at });
+      const { fact, outputs, tables } = record;
+      facts.push(fact, ...record.elementFacts);
+      inline.push(...outputs, ...inlineTables(tables));
+      for (const table of tables) defined(this.#elements).noteTable(table);
       // Journaled before its fact was lost: the record stands.
       const isJournaled = task.past?.succeeded !== undefined;
       if (!isJournaled)
@@ -216,14 +237,11 @@ export class AttemptRunner {
           index: task.index,
           memoKey: fact.memoKey,
           attempt: task.attempt,
-          by: peer,
+          by,
           wallMs: outcome.wallMs,
         });
-      const fresh = inlineOutputs(outcome);
-      inline.push(...fresh);
-      this.#addTables(outcome, facts, inline);
       after.push(() => {
-        for (const { id, data } of fresh) contents.remember(id, { inline: data });
+        for (const { id, data } of outputs) contents.remember(id, { inline: data });
         accept({ t: "attempt-succeeded", task, fact });
       });
     }
@@ -234,17 +252,6 @@ export class AttemptRunner {
       after,
       ...(scratch === undefined ? {} : { scratch }),
     });
-  }
-
-  #addTables(outcome: AttemptOutcome, facts: Fact[], inline: InlineContent[]): void {
-    if (outcome.tables === undefined) return;
-    for (const [name, table] of Object.entries(outcome.tables)) {
-      const list = outcome.outputs?.[name];
-      if (list === undefined) continue;
-      const part = defined(this.#elements).tablePart(list.ref.id, table);
-      facts.push(...(part.facts ?? []));
-      inline.push(...(part.inline ?? []));
-    }
   }
 
   #progressed(step: string, progress: AttemptProgress): void {
@@ -266,15 +273,6 @@ function attemptSpec(task: TaskUnit): AttemptSpec {
   const { inputs, seed } = defined(task.identity);
   const spec = { index: task.index, attempt: task.attempt, inputs, seed };
   return task.catching === undefined ? spec : { ...spec, catching: task.catching };
-}
-
-function inlineOutputs(outcome: AttemptOutcome): InlineContent[] {
-  const inline: InlineContent[] = [];
-  for (const name of Object.keys(outcome.outputs ?? {})) {
-    const output = outcome.outputs?.[name];
-    if (output?.data !== undefined) inline.push({ id: output.ref.id, data: output.data });
-  }
-  return inline;
 }
 
 function unexplained(task: TaskUnit): ErrorRecord {

@@ -8,17 +8,18 @@ import type { Clock } from "../../env/clock.ts";
 import { MfError } from "../../model/errors.ts";
 import type { InputSource } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
-import type { ContentLocation, Store, StoredOutput } from "../../store/ports.ts";
+import type { ContentLocation, Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { elementsFact, elementsKey, ELEMENTS_OUTPUT } from "./element-memo.ts";
 import { contentId } from "./memo-key.ts";
-import type { RecordedPart, RunRecorder } from "./run-recorder.ts";
+import type { ElementTableOf } from "./outcome-record.ts";
+import type { RunRecorder } from "./run-recorder.ts";
 import type { ElementList } from "./run-units.ts";
 
 export interface ElementLoaderDeps {
   readonly store: Pick<Store, "getFacts" | "read" | "has">;
-  readonly hosts: Pick<HostPool, "splitContent">;
+  readonly hosts: Pick<HostPool, "splitContent" | "bring">;
   readonly contents: ContentCache;
   readonly recorder: Pick<RunRecorder, "add">;
   readonly clock: Clock;
@@ -37,15 +38,11 @@ export class ElementLoader {
     this.#deps = deps;
   }
 
-  /** What goes into the commit of an output that came with its table. */
-  tablePart(listId: Cid, table: StoredOutput): RecordedPart {
+  /** An output came with its table. */
+  noteTable({ listId, table }: ElementTableOf): void {
     this.#tables.set(listId, table.ref.id);
     if (table.data !== undefined)
       this.#deps.contents.remember(table.ref.id, { inline: table.data });
-    return {
-      facts: [elementsFact(listId, table.ref, { by: this.#deps.peer, at: this.#deps.clock.now() })],
-      inline: table.data === undefined ? [] : [{ id: table.ref.id, data: table.data }],
-    };
   }
 
   /** `step` iterates over `source`. @throws MfError EACH_NOT_LIST and what the store throws */
@@ -94,7 +91,11 @@ export class ElementLoader {
 
   async #split({ step, id, path, listId }: StoredList): Promise<Uint8Array> {
     const { contents, hosts, recorder, clock, peer } = this.#deps;
-    const content: ContentLocation | undefined = (await contents.locate([id])).get(id);
+    let content: ContentLocation | undefined = (await contents.locate([id])).get(id);
+    if (content === undefined && hosts.bring !== undefined) {
+      await hosts.bring([id]);
+      content = (await contents.locate([id])).get(id);
+    }
     if (content === undefined) throw new MfError("CONTENT_MISSING", { id });
     const codec = parseCid(id).codec === "raw" ? "raw" : "messagepack";
     const result = await hosts.splitContent({

@@ -1,5 +1,8 @@
 /** What follows a failed attempt while its run goes on: again, the catch handler, or the end of the task. Pure. */
+import type { ErrorRecord } from "../../model/errors.ts";
 import type { StepOptions } from "../../model/step-options.ts";
+import { TASK_LOSSES_MAX, TASK_PEER_LOSSES_MAX } from "./run-limits.ts";
+import type { TaskUnit } from "./run-units.ts";
 
 export type FailureDecision =
   | { readonly k: "retry"; readonly afterMs: number }
@@ -21,4 +24,17 @@ export function decideFailure(
   if (failures <= retry.times)
     return { k: "retry", afterMs: retry.backoffMs * retry.factor ** (failures - 1) };
   return { k: hasCatch ? "catch" : "fail" };
+}
+
+const HOST_DIED: ErrorRecord = { code: "STEP_CRASHED", details: { signal: "its host died" } };
+
+/** Counts a lost attempt. A task whose host died may be why, so it goes on alone; one whose peer is gone is not. */
+export function countLoss(
+  task: Pick<TaskUnit, "losses" | "peerLosses" | "isAlone">,
+  error: ErrorRecord = HOST_DIED,
+): { readonly error: ErrorRecord; readonly isGivenUp: boolean } {
+  if (error.code === "PEER_LOST")
+    return { error, isGivenUp: ++task.peerLosses >= TASK_PEER_LOSSES_MAX };
+  task.isAlone = true;
+  return { error, isGivenUp: ++task.losses >= TASK_LOSSES_MAX };
 }

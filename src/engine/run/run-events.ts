@@ -33,9 +33,21 @@ export type RunMachineEvent =
   | { readonly t: "attempt-started"; readonly task: TaskUnit }
   /** The fact is durable. */
   | { readonly t: "attempt-succeeded"; readonly task: TaskUnit; readonly fact: Fact }
-  | { readonly t: "attempt-failed"; readonly task: TaskUnit; readonly error: ErrorRecord }
+  /** `by`: name of the peer that ran it, where that was another one. */
+  | {
+      readonly t: "attempt-failed";
+      readonly task: TaskUnit;
+      readonly error: ErrorRecord;
+      readonly by?: string;
+    }
   | { readonly t: "attempt-cancelled"; readonly task: TaskUnit }
-  | { readonly t: "attempt-lost"; readonly task: TaskUnit }
+  /** `error` PEER_LOST: its peer is gone. Otherwise its shared host died. */
+  | {
+      readonly t: "attempt-lost";
+      readonly task: TaskUnit;
+      readonly error?: ErrorRecord;
+      readonly by?: string;
+    }
   /** Given back before it began. */
   | { readonly t: "attempt-returned"; readonly task: TaskUnit }
   | { readonly t: "backoff-over"; readonly task: TaskUnit }
@@ -80,12 +92,13 @@ export interface AttemptFailure {
   readonly isFinal: boolean;
   readonly error: ErrorRecord;
   readonly retryInMs?: number;
+  readonly by?: string;
 }
 
 /** As the journal keeps it. */
 export function failureEntry(
-  { step, index, attempt, outcome, isFinal, error }: AttemptFailure,
-  { at, by }: { readonly at: number; readonly by: string },
+  { step, index, attempt, outcome, isFinal, error, by }: AttemptFailure,
+  { at, peer }: { readonly at: number; readonly peer: string },
 ): JournalEntry {
   return {
     t: "attempt-failed",
@@ -96,6 +109,6 @@ export function failureEntry(
     outcome,
     final: isFinal,
     error,
-    by,
+    by: by ?? peer,
   };
 }

@@ -6,11 +6,12 @@ import { MfError } from "../../model/errors.ts";
 import { runText, taskText, type RunRef, type TaskRef } from "../../model/ids.ts";
 import type { JournalEntry } from "../../model/journal.ts";
 import { decideFailure } from "./failure-decision.ts";
-import type { PastTask, TaskUnit } from "./run-units.ts";
+import type { PastTask } from "./past-task.ts";
+import type { TaskUnit } from "./run-units.ts";
 
 export type RunStarted = Extract<JournalEntry, { t: "run-started" }>;
 
-const UNTRIED: PastTask = { attempt: 0, failures: 0, losses: 0 };
+const UNTRIED: PastTask = { attempt: 0, failures: 0, losses: 0, peerLosses: 0 };
 
 export class RunHistory {
   readonly started: RunStarted;
@@ -39,6 +40,7 @@ export class RunHistory {
     task.attempt = past.attempt;
     task.failures = past.failures;
     task.losses = past.losses;
+    task.peerLosses = past.peerLosses;
     task.isAlone = past.error?.code === "STEP_CRASHED";
     if (past.failures === 0 || past.error === undefined) return;
     const decision = decideFailure(options, { failures: past.failures, wasCatching: false });
@@ -78,11 +80,13 @@ function afterFailure(
   past: PastTask,
   { attempt, outcome, final, error }: Extract<JournalEntry, { t: "attempt-failed" }>,
 ): PastTask {
+  const isPeer = error.code === "PEER_LOST";
   return {
     ...past,
     attempt: attempt + 1,
     failures: past.failures + (outcome === "failed" ? 1 : 0),
-    losses: past.losses + (outcome === "lost" ? 1 : 0),
+    losses: past.losses + (outcome === "lost" && !isPeer ? 1 : 0),
+    peerLosses: past.peerLosses + (outcome === "lost" && isPeer ? 1 : 0),
     error,
     ...(final ? { end: outcome === "cancelled" ? ("cancelled" as const) : "failed" } : {}),
   };

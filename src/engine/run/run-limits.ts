@@ -9,6 +9,9 @@ export const FAILURES_SHOWN_MAX = 20;
 /** A task whose shared host died this often, then its own processes too, is given up. */
 export const TASK_LOSSES_MAX = 3;
 
+/** A task whose peers were lost this often is given up: a storm that kills every daemon in turn must not end a run. */
+export const TASK_PEER_LOSSES_MAX = 100;
+
 /** Units the machine opens in one turn of the event loop: about 3 ms of work, identities included. */
 export const UNITS_PER_TURN = 250;
 

@@ -7,7 +7,7 @@ import { MfError, toErrorRecord, type ErrorRecord } from "../../model/errors.ts"
 import type { Fact } from "../../model/fact.ts";
 import type { RunState } from "../../model/journal.ts";
 import { assert, unreachable } from "../../std/assert.ts";
-import { decideFailure } from "./failure-decision.ts";
+import { countLoss, decideFailure } from "./failure-decision.ts";
 import { chosenCase, type FlowPlan } from "./flow-plan.ts";
 import { resolveRef } from "./input-resolution.ts";
 import {
@@ -17,7 +17,6 @@ import {
   type RunMachineEvent,
   type RunMachineOptions,
 } from "./run-events.ts";
-import { TASK_LOSSES_MAX } from "./run-limits.ts";
 import { isJournaledReuse, mayNotReuse } from "./run-history.ts";
 import { RunTally, type StepTally } from "./run-tally.ts";
 import { StepAnnouncer } from "./step-announcer.ts";
@@ -89,11 +88,11 @@ export class RunMachine {
       case "attempt-succeeded":
         return this.#attemptSucceeded(event.task, event.fact);
       case "attempt-failed":
-        return this.#attemptFailed(event.task, event.error);
+        return this.#attemptFailed(event.task, event.error, event.by);
       case "attempt-cancelled":
         return this.#attemptCancelled(event.task);
       case "attempt-lost":
-        return this.#attemptLost(event.task);
+        return this.#attemptLost(event);
       case "attempt-returned":
         return this.#attemptReturned(event.task);
       case "backoff-over":
@@ -285,7 +284,7 @@ export class RunMachine {
     this.#announcer.finishedWhenOver(tally);
   }
 
-  #attemptFailed(task: TaskUnit, error: ErrorRecord): void {
+  #attemptFailed(task: TaskUnit, error: ErrorRecord, by?: string): void {
     const tally = this.#ended(task);
     const attempt = task.attempt++;
     task.failures++;
@@ -294,8 +293,14 @@ export class RunMachine {
       wasCatching: task.catching !== undefined,
     });
     if (this.#phase !== "running" || decision.k === "fail")
-      return this.#failTask(task, tally, { attempt, outcome: "failed", isFinal: true, error });
-    const failure = { attempt, outcome: "failed", isFinal: false, error } as const;
+      return this.#failTask(task, tally, {
+        attempt,
+        outcome: "failed",
+        isFinal: true,
+        error,
+        ...ranBy(by),
+      });
+    const failure = { attempt, outcome: "failed", isFinal: false, error, ...ranBy(by) } as const;
     if (decision.k === "catch") {
       task.catching = error;
       this.#recordFailure(task, failure);
@@ -307,16 +312,14 @@ export class RunMachine {
     this.#effects.push({ t: "wake-later", task, afterMs: decision.afterMs });
   }
 
-  #attemptLost(task: TaskUnit): void {
+  #attemptLost({ task, error: why, by }: Extract<RunMachineEvent, { t: "attempt-lost" }>): void {
     const tally = this.#ended(task);
     const attempt = task.attempt++;
-    task.losses++;
-    task.isAlone = true;
-    const error: ErrorRecord = { code: "STEP_CRASHED", details: { signal: "its host died" } };
-    if (this.#phase !== "running" || task.losses >= TASK_LOSSES_MAX) {
-      return this.#failTask(task, tally, { attempt, outcome: "lost", isFinal: true, error });
-    }
-    this.#recordFailure(task, { attempt, outcome: "lost", isFinal: false, error });
+    const { error, isGivenUp } = countLoss(task, why);
+    const isFinal = this.#phase !== "running" || isGivenUp;
+    const failure = { attempt, outcome: "lost", isFinal, error, ...ranBy(by) } as const;
+    if (isFinal) return this.#failTask(task, tally, failure);
+    this.#recordFailure(task, failure);
     this.#enqueue(task, true);
   }
 
@@ -395,4 +398,8 @@ export class RunMachine {
     const error = state === "failed" && this.#error !== undefined ? { error: this.#error } : {};
     this.#effects.push({ t: "finish", state, ...error });
   }
+}
+
+function ranBy(by: string | undefined): { readonly by?: string } {
+  return by === undefined ? {} : { by };
 }

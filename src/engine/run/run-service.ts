@@ -180,6 +180,11 @@ export class RunService implements RunHandle {
     this.#accept({ t: "cancel-asked" });
   }
 
+  /** There may be more room than before. */
+  wake(): void {
+    this.#drive();
+  }
+
   abandon(owner: string): void {
     if (this.#isAbandoned || this.#endedAt !== undefined) return;
     this.#isAbandoned = true;
@@ -333,7 +338,7 @@ export class RunService implements RunHandle {
   #recordFailure(failure: AttemptFailure): void {
     const { step, index, attempt, outcome, isFinal, error, retryInMs } = failure;
     const { clock, peer } = this.#deps;
-    this.#recorder.add({ entries: [failureEntry(failure, { at: clock.now(), by: peer })] });
+    this.#recorder.add({ entries: [failureEntry(failure, { at: clock.now(), peer })] });
     const shown: TaskFailure = { step, index, attempt, error };
     if (isFinal && outcome !== "cancelled" && this.#failures.length < FAILURES_SHOWN_MAX)
       this.#failures.push(shown);

@@ -6,8 +6,8 @@ import type { ValueRef } from "../../graph/flow-graph.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource, TaskInputs } from "../../model/fact.ts";
 import type { MemoKey } from "../../model/ids.ts";
-import type { TaskSucceeded } from "../../model/journal.ts";
 import type { StepPlan, SwitchPlan } from "./flow-plan.ts";
+import type { PastTask } from "./past-task.ts";
 
 export type Unit = TaskUnit | LevelUnit | SwitchUnit | ListUnit;
 
@@ -21,20 +21,6 @@ interface UnitBase {
   mustSkip: boolean;
   status: "waiting" | "active" | "done" | "skipped";
   waiters: Unit[];
-}
-
-/** What the journal of a run that is gone on with has of a task. */
-export interface PastTask {
-  /** Number of the next attempt. */
-  readonly attempt: number;
-  readonly failures: number;
-  readonly losses: number;
-  /** Of the last attempt that left no fact. */
-  readonly error?: ErrorRecord;
-  /** No attempt follows. */
-  readonly end?: "failed" | "cancelled";
-  /** As the journal has it; it is not recorded again. */
-  readonly succeeded?: TaskSucceeded;
 }
 
 /** One task of the run. A class, because ten thousand of them should have one shape. */
@@ -56,6 +42,8 @@ export class TaskUnit implements UnitBase {
   attempt = 0;
   failures = 0;
   losses = 0;
+  /** Attempts lost with the peer that ran them: no fault of the task's. */
+  peerLosses = 0;
   /** After a loss: a process of its own. */
   isAlone = false;
   /** The step has failed for good: its catch handler is called with this. */

@@ -54,6 +54,17 @@ function gigabytes(bytes: number): string {
   return `${size < 1 ? size.toFixed(2) : size.toFixed(1)} GB`;
 }
 
+/** What a mesh has for runs, as it changes. Implemented by daemon/placement. */
+export interface MeshLimits {
+  /** Of all peers together, with a little on top so that none waits for its next batch. */
+  totals(): Capacity;
+  slots(): number;
+  /** What no single peer with these labels has, or undefined. */
+  unmet(resources: Resources, labels: readonly string[]): UnmetDemand | undefined;
+  /** Calls back when there may be more than before. */
+  subscribe(listener: () => void): () => void;
+}
+
 export function fits(demand: Demand, used: Capacity, totals: Capacity): boolean {
   // Fractions of cores add up with rounding errors.
   return (

@@ -12,7 +12,13 @@ import {
   type Capacity,
   type Demand,
 } from "./admission.ts";
-import { batchSize, DURATION_UNKNOWN, learnDuration, type DurationEstimate } from "./batch-size.ts";
+import {
+  BATCH_WORK_MS,
+  batchSize,
+  DURATION_UNKNOWN,
+  learnDuration,
+  type DurationEstimate,
+} from "./batch-size.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 
 /** What the scheduler has to know of a step. */
@@ -38,6 +44,7 @@ export interface PlannedBatch<T> {
   readonly demand: Demand;
 }
 
+/** Read anew for each batch: in a mesh they change while peers come and go. */
 export interface SchedulerLimits {
   readonly totals: Capacity;
   /** Batches at once in shared hosts. */
@@ -54,6 +61,8 @@ interface Lane<T> {
   readonly queue: ReadyQueue<T>;
   readonly demand: Demand;
   running: number;
+  /** Those of `running` that are in the shared host. */
+  sharedRunning: number;
   passedOver: number;
   estimate: DurationEstimate;
 }
@@ -63,6 +72,8 @@ export class BatchScheduler<T extends Schedulable> {
   readonly #lanes: readonly Lane<T>[];
   readonly #byStep: ReadonlyMap<string, Lane<T>>;
   #used: Capacity = { cores: 0, memBytes: 0, gpus: 0 };
+  /** Sent while every slot was taken: the host begins the first of them when a slot is free. They hold no capacity until then. */
+  #ahead: PlannedBatch<T>[] = [];
   #sharedRunning = 0;
   #running = 0;
   #ready = 0;
@@ -76,6 +87,7 @@ export class BatchScheduler<T extends Schedulable> {
         queue: new ReadyQueue<T>(),
         demand: demandOf(step.declaration.options.resources),
         running: 0,
+        sharedRunning: 0,
         passedOver: 0,
         estimate: DURATION_UNKNOWN,
       }));
@@ -83,7 +95,7 @@ export class BatchScheduler<T extends Schedulable> {
   }
 
   get runningCount(): number {
-    return this.#running;
+    return this.#running + this.#ahead.length;
   }
 
   enqueue(task: T, isFront: boolean): void {
@@ -100,7 +112,12 @@ export class BatchScheduler<T extends Schedulable> {
 
   /** The next batch to start now, or undefined until something ends or becomes ready. */
   next(): PlannedBatch<T> | undefined {
-    if (this.#ready === 0 || this.#running >= this.#limits.workersMax) return undefined;
+    if (this.#ready === 0) return undefined;
+    const batch = this.#running < this.#limits.workersMax ? this.#nextToStart() : undefined;
+    return batch ?? this.#nextAhead();
+  }
+
+  #nextToStart(): PlannedBatch<T> | undefined {
     for (const lane of this.#lanes) {
       const first = lane.queue.peek();
       if (
@@ -108,15 +125,14 @@ export class BatchScheduler<T extends Schedulable> {
         lane.running >= (lane.step.declaration.options.concurrency ?? Infinity)
       )
         continue;
-      const isExclusive =
-        first.isAlone ||
-        lane.step.mustBeApart ||
-        needsProcessPerAttempt(lane.step.declaration.options);
+      const isExclusive = mustBeExclusive(lane, first);
       if (
         (isExclusive || this.#sharedRunning < this.#limits.slots) &&
         fits(lane.demand, this.#used, this.#limits.totals)
       ) {
-        return this.#start(lane, first, isExclusive);
+        const batch = this.#take(lane, first, isExclusive);
+        this.#begin(lane, batch);
+        return batch;
       }
       lane.passedOver++;
       if (lane.passedOver > PASSED_OVER_MAX) return undefined;
@@ -124,12 +140,46 @@ export class BatchScheduler<T extends Schedulable> {
     return undefined;
   }
 
+  /**
+   * One batch for each slot may wait in the host, so that a worker that is done goes on without a message there and back.
+   * Only of the step that is most urgent and has all slots: then what begins later takes the place of its like, and nothing
+   * is held up but by work as short as itself.
+   */
+  #nextAhead(): PlannedBatch<T> | undefined {
+    const { slots } = this.#limits;
+    if (this.#sharedRunning < slots || this.#ahead.length >= slots) return undefined;
+    const lane = this.#lanes.find(({ queue }) => queue.length > 0);
+    const first = lane?.queue.peek();
+    if (lane === undefined || first === undefined || lane.sharedRunning < slots) return undefined;
+    const { count, meanMs } = lane.estimate;
+    if (count === 0 || meanMs > BATCH_WORK_MS || mustBeExclusive(lane, first)) return undefined;
+    const batch = this.#take(lane, first, false);
+    this.#ahead.push(batch);
+    return batch;
+  }
+
   ended(batch: PlannedBatch<T>): void {
+    const position = this.#ahead.indexOf(batch);
+    if (position >= 0) {
+      // Given back before it began: its host died, or the run was cancelled.
+      this.#ahead.splice(position, 1);
+      return;
+    }
     const lane = this.#lane(batch.step);
     lane.running--;
     this.#running--;
-    if (!batch.isExclusive) this.#sharedRunning--;
     this.#used = plus(this.#used, batch.demand, -1);
+    if (batch.isExclusive) return;
+    lane.sharedRunning--;
+    this.#sharedRunning--;
+    const next = this.#ahead.shift();
+    if (next !== undefined) this.#begin(this.#lane(next.step), next);
+  }
+
+  /** Learnt time of one task, ms. */
+  taskMs(step: string): number | undefined {
+    const { estimate } = this.#lane(step);
+    return estimate.count === 0 ? undefined : estimate.meanMs;
   }
 
   learn(step: string, wallMs: number): void {
@@ -137,7 +187,7 @@ export class BatchScheduler<T extends Schedulable> {
     lane.estimate = learnDuration(lane.estimate, wallMs);
   }
 
-  #start(lane: Lane<T>, first: T, isExclusive: boolean): PlannedBatch<T> {
+  #take(lane: Lane<T>, first: T, isExclusive: boolean): PlannedBatch<T> {
     lane.passedOver = 0;
     const isSingle = first.isAlone || needsProcessPerAttempt(lane.step.declaration.options);
     const slots = Math.min(
@@ -155,14 +205,26 @@ export class BatchScheduler<T extends Schedulable> {
       tasks = tasks.slice(0, stray);
     }
     this.#ready -= tasks.length;
+    return { step: lane.step.name, tasks, isExclusive, demand: lane.demand };
+  }
+
+  #begin(lane: Lane<T>, batch: PlannedBatch<T>): void {
     lane.running++;
     this.#running++;
-    if (!isExclusive) this.#sharedRunning++;
-    this.#used = plus(this.#used, lane.demand, 1);
-    return { step: lane.step.name, tasks, isExclusive, demand: lane.demand };
+    this.#used = plus(this.#used, batch.demand, 1);
+    if (batch.isExclusive) return;
+    lane.sharedRunning++;
+    this.#sharedRunning++;
   }
 
   #lane(step: string): Lane<T> {
     return defined(this.#byStep.get(step), `step ${step}`);
   }
+}
+
+/** Whether the batch that `first` begins needs a process of its own. */
+function mustBeExclusive(lane: Lane<Schedulable>, first: Schedulable): boolean {
+  return (
+    first.isAlone || lane.step.mustBeApart || needsProcessPerAttempt(lane.step.declaration.options)
+  );
 }

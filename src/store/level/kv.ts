@@ -14,6 +14,9 @@ export interface Kv {
   close(): Promise<void>;
 }
 
+/** So few are read on the spot: some 20 us each, where a thread of the pool and back takes longer. */
+const SYNC_KEYS_MAX = 2;
+
 export type KvOpener = (path: string) => Promise<Kv>;
 
 export const openLevelKv: KvOpener = async (path) => {
@@ -26,7 +29,8 @@ export const openLevelKv: KvOpener = async (path) => {
   });
   await db.open();
   return {
-    getMany: (keys) => db.getMany([...keys]),
+    getMany: async (keys) =>
+      keys.length <= SYNC_KEYS_MAX ? keys.map((key) => db.getSync(key)) : db.getMany([...keys]),
     batch: async (ops) => {
       // A chained batch hands each operation to LevelDB as it is; an array is cloned and checked object by object first.
       const batch = db.batch();

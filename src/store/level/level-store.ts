@@ -205,7 +205,7 @@ export class LevelStore implements Store {
   /** Content alone: nothing of the batch is left to prepare. */
   #commitWritten(written: WrittenGroup): Promise<void> {
     return this.#commit({}, async () => {
-      return this.#parts.shelf.place(await this.#parts.index.ready(), written);
+      return this.#parts.shelf.place(await this.#parts.index.ready(), [written]);
     });
   }
 
@@ -219,6 +219,8 @@ export class LevelStore implements Store {
     const kv = await this.#parts.index.ready();
     if (batch.scratch !== undefined)
       ops.push(...(await this.#parts.shelf.adopt(kv, batch.scratch)));
+    if (batch.written !== undefined)
+      ops.push(...(await this.#parts.shelf.place(kv, batch.written)));
     for (const fact of batch.facts ?? []) {
       ops.push({ type: "put", key: PREFIX.fact + fact.memoKey, value: encodeFact(fact) });
     }

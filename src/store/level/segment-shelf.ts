@@ -2,12 +2,13 @@
 import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { MfError } from "../../model/errors.ts";
+import type { WrittenSegment } from "../ports.ts";
 import { walkSegment, type WalkedSegment } from "../segment/segment-walk.ts";
 import { encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
 import type { Kv, KvOp } from "./kv.ts";
 import { segmentOp, type LevelIndex } from "./level-index.ts";
 import type { StoreLayout } from "./store-layout.ts";
-import type { StoreWorker, WrittenGroup } from "./store-worker.ts";
+import type { StoreWorker } from "./store-worker.ts";
 
 /** Larger segments are hashed in the store's thread: this much costs about a millisecond here. */
 const WALK_HERE_BYTES_MAX = 1024 * 1024;
@@ -26,21 +27,29 @@ export class SegmentShelf {
   /** @throws MfError CONTENT_MISMATCH, CONTENT_MISSING; system errors of writing as they are */
   async adopt(kv: Kv, files: readonly string[]): Promise<KvOp[]> {
     const walks: { file: string; walked: WalkedSegment }[] = [];
-    for (const file of files) walks.push({ file, walked: await this.#verified(file) });
+    for (const file of files) walks.push({ file, walked: await this.#verifiedAndSynced(file) });
     const ops: KvOp[] = [];
     for (const { file, walked } of walks) {
-      await syncPath(file);
       ops.push(...(await this.#take(kv, file, walked)));
     }
     if (files.length > 0) await syncPath(this.#layout.segments);
     return ops;
   }
 
-  /** A segment that the store's thread wrote and fsynced: what its records hash to is known. */
-  async place(kv: Kv, written: WrittenGroup): Promise<KvOp[]> {
-    const ops = await this.#take(kv, written.file, written);
-    await syncPath(this.#layout.segments);
+  /** Segments that a thread of this process wrote and fsynced: what their records hash to is known. */
+  async place(kv: Kv, written: readonly WrittenSegment[]): Promise<KvOp[]> {
+    const ops: KvOp[] = [];
+    for (const segment of written) ops.push(...(await this.#take(kv, segment.file, segment)));
+    if (written.length > 0) await syncPath(this.#layout.segments);
     return ops;
+  }
+
+  /** Side by side: one keeps a core busy, the other the disk. What fails verification is told first. */
+  async #verifiedAndSynced(file: string): Promise<WalkedSegment> {
+    const [verified, synced] = await Promise.allSettled([this.#verified(file), syncPath(file)]);
+    if (verified.status === "rejected") throw verified.reason;
+    if (synced.status === "rejected") throw synced.reason;
+    return verified.value;
   }
 
   async #verified(file: string): Promise<WalkedSegment> {
@@ -59,7 +68,7 @@ export class SegmentShelf {
   async #take(
     kv: Kv,
     file: string,
-    walked: Pick<WalkedSegment, "records" | "bytes">,
+    walked: Pick<WrittenSegment, "records" | "bytes">,
   ): Promise<KvOp[]> {
     const { totals } = this.#index;
     const segment = totals.next++;

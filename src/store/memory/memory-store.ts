@@ -40,7 +40,8 @@ class MemoryStore implements Store {
       if (cidOf(codec, data) !== id) throw new MfError("CONTENT_MISMATCH", { id });
       pieces.set(digest, data.slice());
     }
-    for (const file of batch.scratch ?? []) readScratch(file, pieces);
+    const files = [...(batch.scratch ?? []), ...(batch.written ?? []).map(({ file }) => file)];
+    for (const file of files) readScratch(file, pieces);
     const facts = (batch.facts ?? []).map(
       (fact) => [fact.memoKey, encodeValue(fact).data] as const,
     );
@@ -56,8 +57,8 @@ class MemoryStore implements Store {
     if (batch.summary !== undefined) {
       this.#runs.set(runText(batch.summary.run), structuredClone(batch.summary));
     }
-    for (const file of batch.scratch ?? []) rmSync(file, { force: true });
-    this.#segments += batch.scratch?.length ?? 0;
+    for (const file of files) rmSync(file, { force: true });
+    this.#segments += files.length;
   }
 
   async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {

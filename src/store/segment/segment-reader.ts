@@ -8,14 +8,29 @@ import type { ContentLocation, ContentPart } from "../ports.ts";
 export function readLocation(location: ContentLocation): Uint8Array {
   if ("inline" in location) return location.inline;
   const whole = new Uint8Array(location.bytes);
+  readParts(location.parts, whole);
+  return whole;
+}
+
+/** Verified, in memory that threads share. @throws MfError CONTENT_MISMATCH, CONTENT_MISSING */
+export function readShared(location: Exclude<ContentLocation, { inline: unknown }>): {
+  readonly shared: SharedArrayBuffer;
+  readonly data: Uint8Array;
+} {
+  const shared = new SharedArrayBuffer(location.bytes);
+  const data = new Uint8Array(shared);
+  readParts(location.parts, data);
+  return { shared, data };
+}
+
+function readParts(parts: readonly ContentPart[], whole: Uint8Array): void {
   let at = 0;
-  for (const part of location.parts) {
+  for (const part of parts) {
     if (at + part.bytes > whole.length) throw mismatch(part);
     readPart(part, whole.subarray(at, at + part.bytes));
     at += part.bytes;
   }
   if (at !== whole.length) throw new MfError("CONTENT_MISMATCH", { id: "(parts)" });
-  return whole;
 }
 
 /** The content in verified pieces. */

@@ -34,18 +34,21 @@ export function walkSegment(file: string): WalkedSegment {
 function walk(fd: number): WalkedSegment {
   const records: SegmentRecord[] = [];
   const bad: SegmentRecord[] = [];
-  const first = readAt(fd, 0, SEGMENT_HEADER_BYTES);
+  // One piece of memory for all records: new pages for each cost as much as hashing half of it.
+  let memory = Buffer.alloc(0);
+  const first = readAt(fd, 0, Buffer.alloc(SEGMENT_HEADER_BYTES));
   if (!isSegmentHeader(first)) {
     return { records, bad, damagedAt: 0, bytes: first.length, isSegment: false };
   }
   let at = SEGMENT_HEADER_BYTES;
   for (;;) {
-    const head = readAt(fd, at, RECORD_HEADER_BYTES);
+    const head = readAt(fd, at, Buffer.alloc(RECORD_HEADER_BYTES));
     if (head.length === 0) return { records, bad, bytes: at, isSegment: true };
     const record = readRecordHeader(head, at);
     if (record === undefined) return { records, bad, damagedAt: at, bytes: at, isSegment: true };
     const padding = paddingAfter(record.bytes);
-    const data = readAt(fd, record.offset, record.bytes + padding);
+    if (memory.length < record.bytes + padding) memory = Buffer.alloc(record.bytes + padding);
+    const data = readAt(fd, record.offset, memory.subarray(0, record.bytes + padding));
     if (data.length < record.bytes + padding) {
       return { records, bad, damagedAt: at, bytes: at, isSegment: true };
     }
@@ -55,12 +58,11 @@ function walk(fd: number): WalkedSegment {
   }
 }
 
-/** Shorter than asked where the file ends. */
-function readAt(fd: number, position: number, bytes: number): Buffer {
-  const into = Buffer.allocUnsafe(bytes);
+/** What of `into` could be filled: not all of it where the file ends. */
+function readAt(fd: number, position: number, into: Buffer): Buffer {
   let at = 0;
-  while (at < bytes) {
-    const got = readSync(fd, into, at, bytes - at, position + at);
+  while (at < into.length) {
+    const got = readSync(fd, into, at, into.length - at, position + at);
     if (got === 0) break;
     at += got;
   }

@@ -1,5 +1,13 @@
 /** Writes one segment file, synchronously: used by the store's own thread and by step hosts' workers for their scratch segments. */
-import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { cidFromDigest, digestOf, type Codec } from "../../artifact/cid.ts";
 import { CHUNK_BYTES_MAX, CHUNKED_OVER_BYTES, chunkLength } from "../../artifact/chunker.ts";
 import { putPieces, type ContentSink } from "../../artifact/content.ts";
@@ -29,12 +37,14 @@ export interface FinishedSegment {
 
 export class SegmentWriter implements ContentSink {
   readonly path: string;
-  readonly #records: SegmentRecord[] = [];
+  #records: SegmentRecord[] = [];
   readonly #digests = new Set<string>();
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #fd: number;
   #buffered = 0;
   #bytes = SEGMENT_HEADER_BYTES;
+  /** Given to the system, as far as whole writes went. */
+  #flushed = 0;
 
   /** Creates the file; it must not exist. */
   constructor(path: string) {
@@ -48,19 +58,27 @@ export class SegmentWriter implements ContentSink {
     return this.#records;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** One piece as one record (at most RECORD_BYTES_MAX); written once however often it is appended. */
   append(codec: Codec, data: Uint8Array): Cid {
-    assert(data.length <= RECORD_BYTES_MAX, "a record within its limit");
     const digest = digestOf(data);
-    const hex = digest.toString("hex");
-    if (!this.#digests.has(hex)) {
-      this.#write(codec, digest, data);
-      this.#digests.add(hex);
-      const offset = this.#bytes + RECORD_HEADER_BYTES;
-      this.#records.push({ codec, digest: hex, offset, bytes: data.length });
-      this.#bytes = offset + data.length + paddingAfter(data.length);
-    }
+    this.appendHashed(codec, digest, data);
     return cidFromDigest(codec, digest);
+  }
+
+  /** A piece whose sha-256 the caller has just computed. */
+  appendHashed(codec: Codec, digest: Buffer, data: Uint8Array): void {
+    assert(data.length <= RECORD_BYTES_MAX, "a record within its limit");
+    const hex = digest.toString("hex");
+    if (this.#digests.has(hex)) return;
+    this.#write(codec, digest, data);
+    this.#digests.add(hex);
+    const offset = this.#bytes + RECORD_HEADER_BYTES;
+    this.#records.push({ codec, digest: hex, offset, bytes: data.length });
+    this.#bytes = offset + data.length + paddingAfter(data.length);
   }
 
   /** Content of any size: one record, or chunks and a manifest. */
@@ -83,6 +101,25 @@ export class SegmentWriter implements ContentSink {
     try {
       this.#flush();
       if (options.sync === true) fsyncSync(this.#fd);
+    } finally {
+      this.#close();
+    }
+    return { file: this.path, bytes: this.#bytes, records: this.#records };
+  }
+
+  /** After a failed write: the records that are whole in the file, without what is torn. Undefined where there are none. */
+  salvage(): FinishedSegment | undefined {
+    this.#records = this.#records.filter(({ offset, bytes }) => {
+      return offset + bytes + paddingAfter(bytes) <= this.#flushed;
+    });
+    const last = this.#records.at(-1);
+    if (last === undefined) {
+      this.abandon();
+      return undefined;
+    }
+    this.#bytes = last.offset + last.bytes + paddingAfter(last.bytes);
+    try {
+      ftruncateSync(this.#fd, this.#bytes);
     } finally {
       this.#close();
     }
@@ -131,7 +168,7 @@ export class SegmentWriter implements ContentSink {
     if (this.#buffered + data.length + padding > BUFFER_BYTES) {
       this.#flush();
       if (data.length + padding > BUFFER_BYTES) {
-        writeFull(this.#fd, data);
+        this.#writeOut(data);
         this.#pad(padding);
         return;
       }
@@ -147,8 +184,13 @@ export class SegmentWriter implements ContentSink {
   }
 
   #flush(): void {
-    writeFull(this.#fd, this.#buffer.subarray(0, this.#buffered));
+    this.#writeOut(this.#buffer.subarray(0, this.#buffered));
     this.#buffered = 0;
+  }
+
+  #writeOut(data: Uint8Array): void {
+    writeFull(this.#fd, data);
+    this.#flushed += data.length;
   }
 
   #close(): void {

@@ -28,6 +28,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
   check("a file has the id of its bytes", fileHasIdOfBytes);
   check("facts come back as they were, in key order", factsComeBack);
   check("a scratch segment is adopted whole, together with its facts", scratchIsAdopted);
+  check("a segment that was hashed while it was written is taken over", writtenIsTakenOver);
   check("a batch with one wrong piece leaves nothing behind", wrongBatchLeavesNothing);
   check("journals keep the order of the calls", journalsKeepOrder);
   check("entries from a position on replace what stood there", journalIsReplaced);
@@ -125,6 +126,14 @@ async function scratchIsAdopted(store: Store): Promise<void> {
   assert.equal((await store.read(large)).length, 7_000_000);
   assert.ok(Buffer.from(await store.read(small)).equals(sampleBytes(20_000)));
   assert.ok((await store.stats()).bytes > 7_000_000);
+}
+
+async function writtenIsTakenOver(store: Store): Promise<void> {
+  const writer = new SegmentWriter(join(store.scratchDir, "written.seg"));
+  const id = writer.putContent("raw", sampleBytes(5_000_000));
+  await store.commit({ written: [writer.finish({ sync: true })] });
+  assert.deepEqual(await store.read(id), sampleBytes(5_000_000));
+  assert.deepEqual(await store.has([id]), [true]);
 }
 
 async function wrongBatchLeavesNothing(store: Store): Promise<void> {

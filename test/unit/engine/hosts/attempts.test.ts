@@ -130,7 +130,8 @@ test("stored content is cut into elements in a host", async () => {
   });
 });
 
-test("attempts that share large content do not see each other's changes", async () => {
+/** Two attempts, one after the other in one thread, that read the same 2.4 MB. */
+async function readTwice(fn: string): Promise<BatchResult> {
   const { data } = encodeValue(new Float64Array(300_000).fill(1));
   const id = cidOf("messagepack", data);
   const part = {
@@ -140,16 +141,37 @@ test("attempts that share large content do not see each other's changes", async 
     digest: createHash("sha256").update(data).digest("hex"),
   };
   writeFileSync(part.file, data);
-  const code = script(
-    "() => ({ fn: ({ a }) => { const was = a[0]; a.fill(9); return { was }; } })",
-  );
-  const batch = batchOf(code, [{}, {}], {
+  const batch = batchOf(script(`() => ({ fn: ${fn} })`), [{}, {}], {
     contents: { [id]: { bytes: data.length, parts: [part] } },
   });
   const inputs = { fields: { a: { k: "artifact" as const, id } } };
   const attempts = batch.attempts.map((spec) => ({ ...spec, inputs }));
-  const result = await pool.runBatch({ ...batch, attempts }, { exclusive: false });
+  return pool.runBatch({ ...batch, attempts }, { exclusive: false });
+}
+
+test("attempts that share large content do not see each other's changes", async () => {
+  const result = await readTwice("({ a }) => { const was = a[0]; a.fill(9); return { was }; }");
   assert.deepEqual([outputs(result, 0), outputs(result, 1)], [{ was: 1 }, { was: 1 }]);
+});
+
+test("what an attempt leaves running does not reach the input of the next", async () => {
+  const left = await readTwice(`async ({ a }, ctx) => {
+    if (ctx.task === "s[0]") setTimeout(() => { a[0] = 9; }, 20);
+    else await new Promise((resolve) => setTimeout(resolve, 60));
+    return { was: a[0] };
+  }`);
+  assert.deepEqual([outputs(left, 0), outputs(left, 1)], [{ was: 1 }, { was: 1 }]);
+});
+
+test("an attempt may give its input's memory away, and return the input itself", async () => {
+  const given = await readTwice(
+    "({ a }) => { const was = a[0]; structuredClone(a.buffer, { transfer: [a.buffer] }); return { was }; }",
+  );
+  assert.deepEqual([outputs(given, 0), outputs(given, 1)], [{ was: 1 }, { was: 1 }]);
+  const returned = await readTwice("({ a }) => ({ a, part: a.subarray(1, 3) })");
+  const kinds = returned.outcomes.map((outcome) => outcome.outputs?.["a"]?.ref.kind);
+  assert.deepEqual(kinds, ["Float64Array[300000]", "Float64Array[300000]"]);
+  assert.equal(new Set(returned.outcomes.map((item) => item.outputs?.["a"]?.ref.id)).size, 1);
 });
 
 test("what is not begun when the time of a batch is over goes back", async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { StepCode } from "../../../../src/code/flow-package.ts";
 import type { CodeId } from "../../../../src/model/ids.ts";
+import { rehearsal } from "../../../../src/engine/hosts/rehearsal.ts";
 import { batchOf, codeOf, outputs, pool, run, script } from "./batches.ts";
 
 test("a thousand attempts return what the step returned", async () => {
@@ -15,6 +16,15 @@ test("a thousand attempts return what the step returned", async () => {
     result.outcomes.map((_o, at) => outputs(result, at)["y"]),
     inputs.map(({ x }) => x + 1),
   );
+});
+
+test("the batch that makes a host ready goes all the way, and leaves no file", async () => {
+  const result = await pool.runBatch(rehearsal(512 * 1024 ** 2), { exclusive: false });
+  assert.deepEqual(
+    result.outcomes.map((outcome, at) => [outcome.result, outputs(result, at)]),
+    [0, 1, 2].map(() => ["succeeded", { v: 2 }]),
+  );
+  assert.equal(result.scratchFile, undefined);
 });
 
 test("module state and globals start over for every attempt", async () => {

@@ -139,6 +139,49 @@ test("a large step is passed over a while, then everything waits for it", () => 
   assert.equal(scheduler.next()?.step, "large");
 });
 
+test("short attempts of a step that has every slot are sent ahead, one batch a slot, and hold nothing until one ends", () => {
+  const scheduler = new BatchScheduler([step("a", 0), step("b", 1)], {
+    totals: { cores: 3, memBytes: 1000, gpus: 0 },
+    slots: 2,
+    workersMax: 3,
+  });
+  for (let i = 0; i < 100; i++) scheduler.enqueue(task("a"), false);
+  const [first, second] = [scheduler.next(), scheduler.next()];
+  assert.equal(scheduler.next(), undefined, "nothing is known of its attempts");
+  scheduler.learn("a", 50);
+  const [third, fourth] = [scheduler.next(), scheduler.next()];
+  assert.deepEqual([third?.tasks.length, fourth?.tasks.length], [2, 2]);
+  assert.equal(scheduler.next(), undefined, "one a slot");
+  assert.equal(scheduler.runningCount, 4);
+  // The first to be sent takes the place of what ends, so there is room for one more ahead.
+  if (first !== undefined) scheduler.ended(first);
+  assert.notEqual(scheduler.next(), undefined);
+  assert.equal(scheduler.next(), undefined);
+  // Given back without having begun: no slot is free for that.
+  if (fourth !== undefined) scheduler.ended(fourth);
+  assert.equal(scheduler.runningCount, 4 - 1);
+  for (const batch of [second, third]) if (batch !== undefined) scheduler.ended(batch);
+});
+
+test("nothing is sent ahead of long attempts, of steps that need a process, or while another step has a slot", () => {
+  const two = { totals: { cores: 9, memBytes: 1000, gpus: 0 }, slots: 2, workersMax: 9 };
+  const long = new BatchScheduler([step("a", 0)], two);
+  const apart = new BatchScheduler([{ ...step("a", 0), mustBeApart: true }], two);
+  const mixed = new BatchScheduler([step("a", 0), step("b", 1)], two);
+  mixed.enqueue(task("b"), false);
+  mixed.next();
+  for (const scheduler of [long, apart, mixed]) {
+    for (let i = 0; i < 100; i++) scheduler.enqueue(task("a"), false);
+    scheduler.learn("a", scheduler === long ? 150 : 5);
+  }
+  const drained = [long, apart, mixed].map((scheduler) => {
+    let count = 0;
+    while (scheduler.next() !== undefined) count++;
+    return count;
+  });
+  assert.deepEqual(drained, [2, 9, 1]);
+});
+
 test("a task that must be alone is never sent with others", () => {
   const scheduler = new BatchScheduler([step("a", 0)], { ...limits, slots: 1, workersMax: 1 });
   for (const isAlone of [false, true, false, false]) scheduler.enqueue(task("a", isAlone), false);

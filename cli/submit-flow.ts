@@ -1,0 +1,61 @@
+/** Hands a loaded flow to the daemon: files first, then the package with its parameters. */
+import { access, constants, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { userInfo } from "node:os";
+import type { DaemonSide, SubmitAnswer } from "../src/client/control/daemon-side.ts";
+import type { LoadedFlow } from "../src/code/load-flow.ts";
+import type { Cid } from "../src/model/ids.ts";
+import type { RunOptions } from "../src/model/journal.ts";
+import { encodeParams } from "./param-values.ts";
+
+export interface SubmitSettings {
+  readonly cache: boolean;
+  readonly seed?: string;
+  readonly maxTasks?: number;
+  readonly maxWorkers?: number;
+  readonly on?: readonly string[];
+}
+
+export async function submitFlow(
+  side: DaemonSide,
+  loaded: LoadedFlow,
+  settings: SubmitSettings,
+): Promise<SubmitAnswer> {
+  const flowPackage = loaded.package;
+  const putFile = (path: string): Promise<{ id: Cid; bytes: number }> => putThere(side, path);
+  const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
+  const { seed, maxTasks, maxWorkers, on = [] } = settings;
+  const options: RunOptions = {
+    noCache: !settings.cache,
+    ...(maxTasks === undefined ? {} : { maxTasks }),
+    ...(maxWorkers === undefined ? {} : { maxWorkers }),
+    ...(on.length === 0 ? {} : { labels: on }),
+  };
+  return side.submit({
+    flowPackage,
+    params: Object.fromEntries(
+      Object.entries(encoded).map(([name, { data, text }]) => [name, { data, text }]),
+    ),
+    user: userName(),
+    ...(seed === undefined ? {} : { seed }),
+    options,
+  });
+}
+
+/** Looked at here first: what is wrong with a file is told with the system's own code, which does not cross the socket. */
+async function putThere(side: DaemonSide, path: string): Promise<{ id: Cid; bytes: number }> {
+  const file = resolve(path);
+  await access(file, constants.R_OK);
+  if ((await stat(file)).isDirectory())
+    throw Object.assign(new Error(`${file} is a directory`), { code: "EISDIR" });
+  return side.putFile(file);
+}
+
+/** A container may run as a number that has no name. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "unknown");
+  }
+}

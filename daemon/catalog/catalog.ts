@@ -1,0 +1,182 @@
+/** What the whole mesh knows, as one ReadSide: asked of every alive peer, each with a deadline, and put together here. */
+import type { Emit } from "../../src/client/control/control-protocol.ts";
+import type { LogLine, LogsRequest, WatchEvent } from "../../src/client/control/daemon-side.ts";
+import { resolvedData } from "../../src/client/control/local-read-side.ts";
+import type { ReadSide, VersionRow } from "../../src/client/control/read-side.ts";
+import { hasEnded } from "../../src/client/run-result.ts";
+import type { RunStatus } from "../../src/client/runs.ts";
+import type { RunResult } from "../../src/engine/run-api.ts";
+import type { Clock } from "../../src/env/clock.ts";
+import type { Logger } from "../../src/env/logger.ts";
+import { MfError } from "../../src/model/errors.ts";
+import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
+import type { PeerId } from "../../src/model/peer.ts";
+import type { Store } from "../../src/store/ports.ts";
+import {
+  askCancel,
+  askStatus,
+  askVersions,
+  PAGE_ROWS_MAX,
+} from "../../src/wire/catalog-protocol.ts";
+import type { ContentExchange } from "../../src/wire/content-exchange.ts";
+import type { PeerDirectory } from "../../src/wire/peer-directory.ts";
+import type { Transport } from "../../src/wire/transport.ts";
+import { CatalogAnswers } from "./catalog-answers.ts";
+import {
+  ASK_LIST_MS_MAX,
+  HOLDERS_BATCH,
+  HOLDERS_MAX,
+  OWNER_HOPS_MAX,
+  ROWS_PER_PEER_MAX,
+} from "./catalog-limits.ts";
+import type { LiveRuns, OwnerRef } from "./live-runs.ts";
+import { streamLogs } from "./mesh-logs.ts";
+import { resolveInMesh } from "./mesh-resolve.ts";
+import { PeerAsker } from "./peer-asker.ts";
+import { RunFinder } from "./run-finder.ts";
+import { watchRun } from "./watch-service.ts";
+
+export interface CatalogDeps {
+  readonly transport: Pick<Transport, "request" | "handle">;
+  readonly directory: PeerDirectory;
+  readonly exchange: Pick<ContentExchange, "holders">;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly selfName: string;
+  readonly live: LiveRuns;
+  /** Who owns a run, as far as this peer knows without asking. */
+  readonly ownerOf: (run: RunRef) => OwnerRef | undefined;
+}
+
+export interface Catalog extends ReadSide {
+  /** From now to the end of the run, whoever owns it. @throws MfError RUN_NOT_FOUND, INTERRUPTED */
+  watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
+  /** Resolves once the owner has been told, or the run has ended. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */
+  cancel(run: string): Promise<void>;
+  logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
+  /** Names of alive peers that did not answer the last question to all. */
+  unanswered(): Promise<readonly string[]>;
+  close(): void;
+}
+
+/** Serves others from now on. */
+export function createCatalog(deps: CatalogDeps): Catalog {
+  const { transport, directory, store, clock, logger, selfName, live, ownerOf } = deps;
+  const answers = new CatalogAnswers({ store, live, ownerOf, clock, logger, selfName });
+  answers.serve(transport);
+  const asker = new PeerAsker({
+    transport,
+    directory,
+    logger,
+    selfName,
+    answerHere: (type, query) => answers.answer(type, query),
+  });
+  const finder = new RunFinder(asker);
+  const refOf = (text: string): Promise<RunRef> =>
+    finder.refOf(text, async (run) => (await store.getRun(run)) !== undefined);
+  return {
+    runs: (flow) => finder.runs(flow),
+    run: (run) => finder.find(run),
+    status: async (run) => statusOf(asker, finder, await refOf(run)),
+    versions: (prefix) => versionsOf({ asker, exchange: deps.exchange }, prefix ?? ""),
+    resolve: async (pathspec) =>
+      resolvedData(pathspec, await resolveInMesh({ asker, finder, store, live }, pathspec)),
+    async packageId(text) {
+      const run = await refOf(text);
+      const told = await finder.told(run);
+      const packageId = told.find((entry) => entry.packageId !== undefined)?.packageId;
+      if (packageId === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
+      return packageId;
+    },
+    locate: (ids) => store.locate(ids),
+    async watch(text, onEvent, signal) {
+      const run = await refOf(text);
+      return watchRun({ asker, finder, clock, ownerOf }, { run, onEvent, signal });
+    },
+    cancel: async (text) => cancelRun({ asker, finder, ownerOf }, await refOf(text)),
+    async logs({ run: text, ...rest }, onEvent, signal) {
+      const run = await refOf(text);
+      const hasRunEnded = async (): Promise<boolean> => {
+        const [best] = await finder.told(run);
+        return best !== undefined && hasEnded(best.summary);
+      };
+      const reader = { asker, clock, hasEnded: hasRunEnded };
+      await streamLogs(reader, { ...rest, run, onEvent, signal });
+    },
+    unanswered: async () => asker.unanswered,
+    close: () => answers.close(),
+  };
+}
+
+/** Of whoever knows most: the owner while it goes on, a holder of its journal after. */
+async function statusOf(asker: PeerAsker, finder: RunFinder, run: RunRef): Promise<RunStatus> {
+  for (const { peer } of await finder.told(run)) {
+    const answer = await asker.one(peer, askStatus, { run });
+    if (answer?.status !== undefined && answer.status.run === runText(run)) return answer.status;
+  }
+  throw new MfError("RUN_NOT_FOUND", { run: runText(run) });
+}
+
+interface VersionDeps {
+  readonly asker: PeerAsker;
+  readonly exchange: Pick<ContentExchange, "holders">;
+}
+
+async function versionsOf({ asker, exchange }: VersionDeps, prefix: string): Promise<VersionRow[]> {
+  const answers = await asker.everybody((peer) =>
+    asker.pages(ROWS_PER_PEER_MAX, (from) =>
+      asker.one(peer, askVersions, { prefix, from, limit: PAGE_ROWS_MAX }, ASK_LIST_MS_MAX),
+    ),
+  );
+  const byFact = new Map<string, VersionRow>();
+  for (const { name, answer } of answers) {
+    for (const row of answer) {
+      const key = `${row.artifact} ${row.id} ${row.by} ${row.at}`;
+      // Where a fact was reused elsewhere, the peer that made it names the run that made it.
+      if (!byFact.has(key) || row.by === name) byFact.set(key, { ...row, peers: [row.by] });
+    }
+  }
+  const rows = [...byFact.values()].sort((a, b) => b.at - a.at);
+  const holders = await holdersOf({ asker, exchange }, rows);
+  return rows.map((row) => {
+    const peers = holders.get(row.id);
+    return peers === undefined ? row : { ...row, peers };
+  });
+}
+
+/** Names of the peers that hold each version; the newest ones only, where there are very many. */
+async function holdersOf(
+  { asker, exchange }: VersionDeps,
+  rows: readonly VersionRow[],
+): Promise<Map<Cid, readonly string[]>> {
+  const ids = [...new Set(rows.slice(0, HOLDERS_MAX).map((row) => row.id))];
+  const names = new Map<Cid, readonly string[]>();
+  for (let at = 0; at < ids.length; at += HOLDERS_BATCH) {
+    const found = await exchange.holders(ids.slice(at, at + HOLDERS_BATCH));
+    for (const [id, peers] of found)
+      names.set(id, peers.map((peer: PeerId) => asker.nameOf(peer)).sort());
+  }
+  return names;
+}
+
+interface CancelDeps {
+  readonly asker: PeerAsker;
+  readonly finder: RunFinder;
+  readonly ownerOf: CatalogDeps["ownerOf"];
+}
+
+async function cancelRun({ asker, finder, ownerOf }: CancelDeps, run: RunRef): Promise<void> {
+  let owner = ownerOf(run) ?? (await finder.locate(run));
+  for (let hops = 0; hops <= OWNER_HOPS_MAX && owner !== undefined; hops++) {
+    const asked: OwnerRef = owner;
+    const answer = await asker.one(asked.peer, askCancel, { run });
+    if (answer?.isDone === true) return;
+    const hint = answer?.owner;
+    owner = hint !== undefined && hint.peer !== asked.peer ? hint : await finder.locate(run);
+  }
+  throw new MfError("PEER_UNREACHABLE", {
+    peer: owner?.name ?? `that owns ${runText(run)}`,
+    reason: "no peer that answers owns the run now",
+  });
+}

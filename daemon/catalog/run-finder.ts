@@ -1,0 +1,119 @@
+/** Runs of the whole mesh: one entry for each, of whoever knows most about it, and who owns it. */
+import { findRun } from "../../src/engine/lookup/run-lookup.ts";
+import { hasEnded } from "../../src/client/run-result.ts";
+import { MfError } from "../../src/model/errors.ts";
+import { runText, type Cid, type RunId, type RunRef } from "../../src/model/ids.ts";
+import type { RunSummary } from "../../src/model/journal.ts";
+import type { PeerId } from "../../src/model/peer.ts";
+import { parsePathspec } from "../../src/model/pathspec.ts";
+import { askRun, askRuns, PAGE_ROWS_MAX } from "../../src/wire/catalog-protocol.ts";
+import { ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
+import type { OwnerRef } from "./live-runs.ts";
+import type { PeerAsker } from "./peer-asker.ts";
+
+/** A whole id, as the engine draws it (a shorter one is the beginning of one). */
+const RUN_ID_LENGTH = 10;
+
+/** A run as one peer told it. */
+export interface ToldRun {
+  readonly peer: PeerId;
+  readonly summary: RunSummary;
+  readonly isLive: boolean;
+  readonly packageId?: Cid;
+}
+
+export class RunFinder {
+  readonly #asker: PeerAsker;
+
+  constructor(asker: PeerAsker) {
+    this.#asker = asker;
+  }
+
+  /** Newest first. */
+  async runs(flow?: string): Promise<RunSummary[]> {
+    const answers = await this.#asker.everybody((peer) =>
+      this.#asker.pages(ROWS_PER_PEER_MAX, (from) =>
+        this.#asker.one(peer, askRuns, {
+          from,
+          limit: PAGE_ROWS_MAX,
+          ...(flow === undefined ? {} : { flow }),
+        }),
+      ),
+    );
+    const best = new Map<string, ToldRun>();
+    for (const { peer, answer } of answers) {
+      for (const summary of answer) {
+        if (flow !== undefined && summary.run.flow !== flow) continue;
+        const told: ToldRun = { peer, summary, isLive: false };
+        const key = runText(summary.run);
+        const other = best.get(key);
+        if (other === undefined || knowsMore(told, other)) best.set(key, told);
+      }
+    }
+    return [...best.values()]
+      .map(({ summary }) => summary)
+      .sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  /** `flow/id`, with `latest` or a unique beginning. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */
+  async find(text: string): Promise<RunSummary> {
+    const spec = parsePathspec(text);
+    if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
+      throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
+    if (spec.run.length < RUN_ID_LENGTH)
+      return findRun({ runs: (flow) => this.runs(flow) }, spec.flow, spec.run);
+    const [best] = await this.told({ flow: spec.flow, id: spec.run as RunId });
+    if (best === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
+    return best.summary;
+  }
+
+  /** Which run is meant; nobody is asked where it is known here by its whole id. */
+  async refOf(text: string, isKnownHere: (run: RunRef) => Promise<boolean>): Promise<RunRef> {
+    const spec = parsePathspec(text);
+    if (spec.k === "flow" && spec.run?.length === RUN_ID_LENGTH && spec.step === undefined) {
+      const run = { flow: spec.flow, id: spec.run as RunId };
+      if (await isKnownHere(run)) return run;
+    }
+    return (await this.find(text)).run;
+  }
+
+  /** What everybody says of one run, whoever knows most first. */
+  async told(run: RunRef): Promise<ToldRun[]> {
+    const answers = await this.#asker.everybody((peer) => this.#asker.one(peer, askRun, { run }));
+    const told = answers.flatMap(({ peer, answer: { summary, isLive, packageId } }) =>
+      summary === undefined || runText(summary.run) !== runText(run)
+        ? []
+        : [{ peer, summary, isLive, ...(packageId === undefined ? {} : { packageId }) }],
+    );
+    return told.sort((a, b) => Number(knowsMore(b, a)) - Number(knowsMore(a, b)));
+  }
+
+  /** Whom to ask how the run stands: its owner; of a run that has ended, whoever has its journal. */
+  async locate(run: RunRef): Promise<OwnerRef | undefined> {
+    const told = await this.told(run);
+    const [best] = told;
+    const source = told.find(({ isLive }) => isLive) ?? best;
+    if (source === undefined) return undefined;
+    if (!source.isLive && !hasEnded(source.summary)) return undefined;
+    return { peer: source.peer, name: this.#asker.nameOf(source.peer) };
+  }
+}
+
+/** An end is the last word; else the newer ballot, the peer that owns it, and whoever has seen more of it. */
+function knowsMore(a: ToldRun, b: ToldRun): boolean {
+  const left = rankOf(a);
+  const right = rankOf(b);
+  const at = left.findIndex((value, position) => value !== right[position]);
+  return at >= 0 && (left[at] ?? 0) > (right[at] ?? 0);
+}
+
+function rankOf({ peer, summary, isLive }: ToldRun): number[] {
+  const { counts, owner } = summary;
+  return [
+    Number(hasEnded(summary)),
+    owner?.ballot ?? 0,
+    Number(isLive || owner?.peer === peer),
+    counts.succeeded + counts.failed,
+    counts.total,
+  ];
+}

@@ -1,0 +1,32 @@
+/** `mfd drain`: waits until nothing runs here any more. Ctrl-C stops the waiting, not the draining. */
+import process from "node:process";
+import { type CommonOptions, writeJson } from "../../cli/command-context.ts";
+import { countText } from "../../cli/output/format.ts";
+import { type DaemonContext, withDaemon } from "../daemon-context.ts";
+import { MfError } from "../../src/model/errors.ts";
+
+export async function drainCommand(
+  context: DaemonContext,
+  options: CommonOptions,
+): Promise<number> {
+  const { terminal } = context;
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.once("SIGINT", onSignal);
+  try {
+    await withDaemon(context, (side) =>
+      side.drain(({ attempts, runs }) => {
+        const left = `${countText(attempts, "attempt")}, ${countText(runs, "run")} left`;
+        if (terminal.isLive) terminal.err(`\r\u001B[K${left}`);
+      }, interrupt.signal),
+    );
+  } catch (error) {
+    throw interrupt.signal.aborted ? new MfError("INTERRUPTED") : error;
+  } finally {
+    process.off("SIGINT", onSignal);
+    if (terminal.isLive) terminal.err("\r\u001B[K");
+  }
+  if (options.json === true) writeJson(context, { drained: true });
+  else terminal.out("drained: nothing runs here, and nothing new is taken; mfd stop ends it\n");
+  return 0;
+}

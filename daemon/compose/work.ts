@@ -1,0 +1,132 @@
+/** What runs here and for others: the engine over the mesh's hosts, the runs this peer owns or keeps, and what is known of all. */
+import { createEngine } from "../../src/engine/engine.ts";
+import { createHostPool } from "../../src/engine/hosts/host-pool.ts";
+import { machineCapacity } from "../../src/engine/machine-capacity.ts";
+import type { Capacity } from "../../src/engine/scheduler/admission.ts";
+import { runText, type RunRef } from "../../src/model/ids.ts";
+import type { Store } from "../../src/store/ports.ts";
+import { createCatalog, type Catalog } from "../catalog/catalog.ts";
+import { liveRunsOf } from "../catalog/live-runs.ts";
+import type { DaemonOptions } from "../config/daemon-options.ts";
+import type { MachineSample } from "../machine/machine.ts";
+import type { DaemonBase } from "./daemon-base.ts";
+import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
+import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
+import type { Network } from "./network.ts";
+
+export interface Work {
+  readonly hosts: MeshHosts;
+  readonly ownership: Ownership;
+  readonly catalog: Catalog;
+  readonly isRefusing: () => boolean;
+  /** Nothing new starts here from now on. */
+  refuseMore(): void;
+  /** Gives the runs owned here to their keepers. */
+  handOver(): Promise<readonly RunRef[]>;
+}
+
+export function openWork(base: DaemonBase, network: Network, store: Store): Work {
+  const { logger } = base.env;
+  const reading = network.bulk.openReading(store);
+  const { hosts, ownership } = openRuns(base, network, { local: store, reading });
+  const catalog = openCatalog(base, network, { store: reading, ownership });
+  let isRefusing = false;
+  network.reportWork(() => {
+    const load = hosts.load();
+    return { ...load, isAccepting: load.isAccepting && !isRefusing };
+  });
+  return {
+    hosts,
+    ownership,
+    catalog,
+    isRefusing: () => isRefusing,
+    refuseMore: () => {
+      isRefusing = true;
+    },
+    async handOver() {
+      const left = await ownership.handOverAll();
+      if (left.length > 0) logger.warn("runs-kept-by-nobody", { runs: left.map(runText) });
+      return left;
+    },
+  };
+}
+
+interface Stores {
+  readonly local: Store;
+  /** Brings from other peers what it is asked to read. */
+  readonly reading: Store;
+}
+
+/** The engine plans batches over the mesh's hosts; ownership gives it the store that its keepers follow. */
+function openRuns(
+  base: DaemonBase,
+  { transport, membership, bulk, ...network }: Network,
+  stores: Stores,
+): Pick<Work, "hosts" | "ownership"> {
+  const { options, env, closing } = base;
+  const { clock, random, logger } = env;
+  const { name } = options;
+  const capacity = capacityOf(options, network.machine.sample());
+  const local = createHostPool({
+    clock,
+    logger,
+    home: options.home,
+    slots: Math.max(1, Math.floor(capacity.cores)),
+    locate: (ids) => stores.local.locate(ids),
+  });
+  closing.add("step hosts", () => local.close());
+  const mesh = { transport, directory: membership, exchange: bulk, store: stores.reading };
+  const hosts = createMeshHosts({
+    ...mesh,
+    ...env,
+    local,
+    name,
+    capacity,
+    ballotOf: (run) => ownership.ownerOf(run)?.ballot ?? FIRST_BALLOT,
+  });
+  closing.add("placement", () => hosts.close());
+  const engine = { hosts, clock, random, logger, peer: name, capacity, limits: hosts.limits };
+  const ownership: Ownership = createOwnership({
+    ...mesh,
+    createEngine: (store) => createEngine({ ...engine, store }),
+    clock,
+    logger,
+    self: membership.self,
+    name,
+    beforeResume: async (run) => hosts.adopt(run, await hosts.whoWorks(run)),
+  });
+  closing.add("ownership", () => ownership.close());
+  return { hosts, ownership };
+}
+
+function openCatalog(
+  { options, env, closing }: DaemonBase,
+  { transport, membership, bulk }: Network,
+  { store, ownership }: { readonly store: Store; readonly ownership: Ownership },
+): Catalog {
+  const catalog = createCatalog({
+    transport,
+    directory: membership,
+    exchange: bulk,
+    store,
+    clock: env.clock,
+    logger: env.logger,
+    selfName: options.name,
+    live: liveRunsOf((run) => ownership.handle(run)),
+    ownerOf: (run) => ownership.ownerOf(run),
+  });
+  closing.add("catalog", () => catalog.close());
+  return catalog;
+}
+
+/** Before the run's owner is recorded, its first owner is meant. */
+const FIRST_BALLOT = 1;
+
+function capacityOf({ cpus, memBytes }: DaemonOptions, sample: MachineSample): Capacity {
+  const found = machineCapacity();
+  return {
+    cores: cpus ?? Math.min(found.cores, sample.cpus),
+    memBytes: memBytes ?? Math.min(found.memBytes, sample.memBytes),
+    gpus: found.gpus,
+  };
+}

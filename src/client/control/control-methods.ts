@@ -1,0 +1,163 @@
+/**
+ * The names that may be called over the control socket, and the form of their parameters, checked by hand before anything is called:
+ * nothing else of an object is reachable. `undefined` where there is no such name.
+ */
+import type { Cid } from "../../model/ids.ts";
+import { MfError } from "../../model/errors.ts";
+import { PEER_ROLES } from "../../model/peer.ts";
+import type { Emit } from "./control-protocol.ts";
+import type { DaemonSide, InviteRequest, LogsRequest, SubmitRequest } from "./daemon-side.ts";
+import type { ReadSide } from "./read-side.ts";
+
+export interface Question {
+  readonly params: readonly unknown[];
+  readonly emit: Emit<unknown>;
+  /** Aborts when it is cancelled or the connection ends. */
+  readonly signal: AbortSignal;
+}
+
+type Call<S> = (side: S, question: Question) => Promise<unknown>;
+
+/** Of one question: more are asked in pages by whoever asks. */
+const IDS_MAX = 16_384;
+const TEXT_CHARS_MAX = 4096;
+
+const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
+  runs: (side, { params }) => side.runs(optionalText(params[0])),
+  run: (side, { params }) => side.run(text(params[0])),
+  status: (side, { params }) => side.status(text(params[0])),
+  versions: (side, { params }) => side.versions(optionalText(params[0])),
+  resolve: (side, { params }) => side.resolve(text(params[0])),
+  packageId: (side, { params }) => side.packageId(text(params[0])),
+  locate: (side, { params }) => side.locate(contentIds(params[0])),
+};
+
+const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
+  ...READ_CALLS,
+  daemonStatus: (side) => side.daemonStatus(),
+  peers: (side) => side.peers(),
+  unanswered: (side) => side.unanswered(),
+  submit: (side, { params }) => side.submit(submitRequest(params[0])),
+  putFile: (side, { params }) => side.putFile(text(params[0])),
+  watch: (side, { params, emit, signal }) => side.watch(text(params[0]), emit, signal),
+  cancel: (side, { params }) => side.cancel(text(params[0])),
+  logs: (side, { params, emit, signal }) => side.logs(logsRequest(params[0]), emit, signal),
+  bring: (side, { params, emit, signal }) => side.bring(contentIds(params[0]), emit, signal),
+  invite: (side, { params }) => side.invite(inviteRequest(params[0])),
+  revoke: (side, { params }) => side.revoke(text(params[0])),
+  drain: (side, { emit, signal }) => side.drain(emit, signal),
+  stop: (side) => side.stop(),
+};
+
+export function callReader(
+  side: ReadSide,
+  method: string,
+  question: Question,
+): Promise<unknown> | undefined {
+  if (!Object.hasOwn(READ_CALLS, method)) return undefined;
+  return READ_CALLS[method as keyof ReadSide](side, question);
+}
+
+export function callDaemon(
+  side: DaemonSide,
+  method: string,
+  question: Question,
+): Promise<unknown> | undefined {
+  if (!Object.hasOwn(DAEMON_CALLS, method)) return undefined;
+  return DAEMON_CALLS[method as keyof DaemonSide](side, question);
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string" || value === "" || value.length > TEXT_CHARS_MAX)
+    throw badParameter("a text");
+  return value;
+}
+
+/** JSON has no undefined: an absent parameter comes as null. */
+function optionalText(value: unknown): string | undefined {
+  return value === undefined || value === null ? undefined : text(value);
+}
+
+function contentIds(value: unknown): Cid[] {
+  if (
+    !Array.isArray(value) ||
+    value.length > IDS_MAX ||
+    !value.every((id) => typeof id === "string")
+  )
+    throw badParameter("a list of content ids");
+  return value as Cid[];
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw badParameter("an object");
+  return value as Record<string, unknown>;
+}
+
+/** The form only: what is in it is compiled by the same program and checked again by whoever runs it. */
+function submitRequest(value: unknown): SubmitRequest {
+  const request = record(value);
+  const flowPackage = record(request["flowPackage"]);
+  const graph = record(flowPackage["graph"]);
+  text(graph["name"]);
+  if (!Array.isArray(graph["steps"])) throw badParameter("a list of steps");
+  for (const step of graph["steps"]) text(record(step)["name"]);
+  text(flowPackage["file"]);
+  text(flowPackage["bundleId"]);
+  if (typeof flowPackage["bundle"] !== "string") throw badParameter("a bundle");
+  for (const code of Object.values(record(flowPackage["steps"]))) text(record(code)["codeId"]);
+  for (const entry of Object.values(record(request["params"]))) {
+    const param = record(entry);
+    if (!(param["data"] instanceof Uint8Array) || typeof param["text"] !== "string")
+      throw badParameter("an encoded parameter");
+  }
+  text(request["user"]);
+  if (request["seed"] !== undefined && typeof request["seed"] !== "string")
+    throw badParameter("a seed");
+  runOptions(request["options"]);
+  return value as SubmitRequest;
+}
+
+function runOptions(value: unknown): void {
+  const { maxTasks, maxWorkers, noCache, labels } = record(value);
+  for (const count of [maxTasks, maxWorkers]) {
+    if (count !== undefined && !(Number.isSafeInteger(count) && Number(count) > 0))
+      throw badParameter("a whole number from 1");
+  }
+  if (noCache !== undefined && typeof noCache !== "boolean") throw badParameter("true or false");
+  if (labels === undefined) return;
+  if (!Array.isArray(labels) || labels.length > 32) throw badParameter("a short list of labels");
+  for (const label of labels) text(label);
+}
+
+function logsRequest(value: unknown): LogsRequest {
+  const { run, step, index, follow } = record(value);
+  if (index !== undefined) {
+    const isIndex =
+      Array.isArray(index) && index.length <= 64 && index.every((at) => Number.isSafeInteger(at));
+    if (!isIndex) throw badParameter("an index");
+  }
+  return {
+    run: text(run),
+    follow: follow === true,
+    ...(step === undefined ? {} : { step: text(step) }),
+    ...(index === undefined ? {} : { index: index as number[] }),
+  };
+}
+
+function inviteRequest(value: unknown): InviteRequest {
+  const { roles, ttlMs } = record(value);
+  const known: readonly unknown[] = PEER_ROLES;
+  if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => known.includes(role))))
+    throw badParameter(`roles (${PEER_ROLES.join(", ")})`);
+  if (ttlMs !== undefined && !(typeof ttlMs === "number" && ttlMs > 0))
+    throw badParameter("a duration");
+  return value as InviteRequest;
+}
+
+function badParameter(what: string): MfError {
+  return new MfError("USAGE", {
+    message: `A question to the control socket has a wrong parameter: it must be ${what}.`,
+    command: "ls",
+  });
+}

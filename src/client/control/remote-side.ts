@@ -1,0 +1,72 @@
+/**
+ * ReadSide and DaemonSide whose calls travel over a control connection. The answers are those of our own program in another
+ * process, so their form is trusted; contents are verified when read.
+ */
+import type { ContentLocation } from "../../store/ports.ts";
+import type { ControlCaller } from "./control-caller.ts";
+import type { DaemonSide } from "./daemon-side.ts";
+import type { ReadSide } from "./read-side.ts";
+
+type Answer<K extends keyof DaemonSide> = Awaited<ReturnType<DaemonSide[K]>>;
+
+export function remoteReadSide(caller: ControlCaller): ReadSide {
+  const ask = asker(caller);
+  return {
+    runs: (flow) => ask("runs", [flow]),
+    run: (run) => ask("run", [run]),
+    status: (run) => ask("status", [run]),
+    versions: (prefix) => ask("versions", [prefix]),
+    resolve: (pathspec) => ask("resolve", [pathspec]),
+    packageId: (run) => ask("packageId", [run]),
+    async locate(ids) {
+      const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
+      return found.map((location) => location ?? undefined);
+    },
+  };
+}
+
+export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
+  const ask = asker(caller);
+  return {
+    ...remoteReadSide(caller),
+    daemonStatus: () => ask("daemonStatus", []),
+    peers: () => ask("peers", []),
+    unanswered: () => ask("unanswered", []),
+    submit: (request) => ask("submit", [request]),
+    putFile: (path) => ask("putFile", [path]),
+    cancel: (run) => ask("cancel", [run]),
+    invite: (request) => ask("invite", [request]),
+    revoke: (peer) => ask("revoke", [peer]),
+    stop: () => ask("stop", []),
+    watch: (run, onEvent, signal) => stream(caller, "watch", { params: [run], onEvent, signal }),
+    logs: (request, onEvent, signal) =>
+      stream(caller, "logs", { params: [request], onEvent, signal }),
+    bring: (ids, onEvent, signal) => stream(caller, "bring", { params: [ids], onEvent, signal }),
+    drain: (onEvent, signal) => stream(caller, "drain", { params: [], onEvent, signal }),
+  };
+}
+
+function asker(caller: ControlCaller) {
+  return async <K extends keyof DaemonSide>(
+    method: K,
+    params: readonly unknown[],
+  ): Promise<Answer<K>> => (await caller.call(method, params)) as Answer<K>;
+}
+
+interface StreamCall<E> {
+  readonly params: readonly unknown[];
+  readonly onEvent: (event: E) => void | Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+async function stream<K extends keyof DaemonSide, E>(
+  caller: ControlCaller,
+  method: K,
+  { params, onEvent, signal }: StreamCall<E>,
+): Promise<Answer<K>> {
+  const result = await caller.call(method, params, {
+    onEvent: (event) => onEvent(event as E),
+    signal,
+  });
+  return result as Answer<K>;
+}

@@ -1,0 +1,202 @@
+/**
+ * `/mf/catalog/1`: what a peer knows of runs, versions and logs, and the two things one asks of a run's owner: where it stands, and
+ * its end. Long answers come in pages. The schemas have the form of the nouns they carry (RunSummary, RunStatus, RunProgress, …).
+ */
+import * as v from "valibot";
+import type { Cid, MemoKey } from "../model/ids.ts";
+import {
+  artifactRef,
+  cid,
+  count,
+  fact,
+  indexPath,
+  name,
+  peerCounts,
+  peerId,
+  runEvent,
+  runProgress,
+  runRef,
+  runResult,
+  runStatus,
+  runSummary,
+  runState,
+  text,
+  time,
+} from "./catalog-schemas.ts";
+import { message } from "./message.ts";
+import type { RequestType } from "./transport.ts";
+
+/** A page of rows; whoever wants more asks again. */
+export const PAGE_BYTES_MAX = 2 * 1024 * 1024;
+/** Rows of one page: with about 15 items each they stay under the scan's limit. */
+export const PAGE_ROWS_MAX = 2_000;
+/** Facts name every input and output of a task: fewer of them fit. */
+export const PAGE_TASKS_MAX = 500;
+/** Of one file of logs; a reader of many files asks for less. */
+export const LOG_PAGE_BYTES_MAX = 256 * 1024;
+/** Records of one page: a record is a line of at least some 40 bytes. */
+export const LOG_RECORDS_MAX = 8_192;
+/** Events of a run that one answer carries. */
+export const EVENTS_PAGE_MAX = 256;
+
+const from = v.exactOptional(count);
+const page = { from, limit: v.pipe(count, v.minValue(1), v.maxValue(PAGE_ROWS_MAX)) };
+const next = { next: v.exactOptional(count) };
+
+function question<Q extends v.GenericSchema, A extends v.GenericSchema>(
+  what: string,
+  query: Q,
+  answer: A,
+): RequestType<v.InferOutput<Q>, v.InferOutput<A>> {
+  return {
+    name: `/mf/catalog/1/${what}`,
+    query: message(query),
+    answer: message(answer, PAGE_BYTES_MAX),
+  };
+}
+
+/** Runs that are in its store, newest first. */
+export const askRuns = question(
+  "runs",
+  v.object({ flow: v.exactOptional(name), ...page }),
+  v.object({ rows: v.pipe(v.array(runSummary), v.maxLength(PAGE_ROWS_MAX)), ...next }),
+);
+
+/** One run, and whether it goes on there; `owner`: who schedules it as far as this peer knows. */
+export const askRun = question(
+  "run",
+  v.object({ run: runRef }),
+  v.object({
+    summary: v.exactOptional(runSummary),
+    packageId: v.exactOptional(cid),
+    isLive: v.boolean(),
+    owner: v.exactOptional(v.object({ peer: peerId, name })),
+  }),
+);
+
+const versionRow = v.object({
+  artifact: text,
+  id: cid,
+  run: text,
+  at: time,
+  by: name,
+  bytes: count,
+});
+
+export const askVersions = question(
+  "versions",
+  v.object({ prefix: text, ...page }),
+  v.object({ rows: v.pipe(v.array(versionRow), v.maxLength(PAGE_ROWS_MAX)), ...next }),
+);
+
+/** Absent where the run is not in its store. */
+export const askStatus = question(
+  "status",
+  v.object({ run: runRef }),
+  v.object({ status: v.exactOptional(runStatus) }),
+);
+
+/** The finished tasks of a step with their facts, in index order; a fact that is not there may be with another peer. */
+export const askResolve = question(
+  "resolve",
+  v.object({ run: runRef, step: name, index: v.exactOptional(indexPath), from }),
+  v.object({
+    tasks: v.pipe(
+      v.array(
+        v.object({
+          index: indexPath,
+          memoKey: v.pipe(
+            v.string(),
+            v.regex(/^[0-9a-f]{64}$/),
+            v.transform((key) => key as MemoKey),
+          ),
+          by: name,
+          fact: v.exactOptional(fact),
+        }),
+      ),
+      v.maxLength(PAGE_TASKS_MAX),
+    ),
+    ...next,
+  }),
+);
+
+/** What is stored under an id that begins so; at most a handful, to say which they are. */
+export const CONTENTS_MAX = 6;
+export const askContents = question(
+  "contents",
+  v.object({ prefix: v.pipe(v.string(), v.regex(/^b[a-z2-7]{3,120}$/)) }),
+  v.object({ refs: v.pipe(v.array(artifactRef), v.maxLength(CONTENTS_MAX)) }),
+);
+
+const logRecord = v.object({
+  t: time,
+  i: v.pipe(v.string(), v.maxLength(512)),
+  a: count,
+  s: v.picklist(["out", "err"]),
+  m: v.string(),
+  c: v.exactOptional(v.literal(true)),
+});
+
+/** Without `step`: which steps printed anything there. With it: what they printed, from an offset on. */
+export const askLogs = question(
+  "logs",
+  v.object({
+    run: runRef,
+    step: v.exactOptional(name),
+    index: v.exactOptional(indexPath),
+    from,
+    bytesMax: v.pipe(count, v.minValue(1), v.maxValue(LOG_PAGE_BYTES_MAX)),
+  }),
+  v.object({
+    steps: v.pipe(v.array(name), v.maxLength(PAGE_ROWS_MAX)),
+    records: v.pipe(v.array(logRecord), v.maxLength(LOG_RECORDS_MAX)),
+    next: count,
+    isEnd: v.boolean(),
+  }),
+);
+
+/** The longest that an owner keeps a question about progress waiting. */
+export const PROGRESS_WAIT_MS_MAX = 1_000;
+
+/**
+ * Where a run stands with its owner, and its events behind `after`. With `waitMs` the answer comes after that time, or with the
+ * run's end. `isOwner` false: ask `owner`, if it is known. A sequence
+ * belongs to one `feed`: with another owner, or after a restart, it starts over.
+ */
+export const askProgress = question(
+  "progress",
+  v.object({
+    run: runRef,
+    feed: v.exactOptional(text),
+    after: count,
+    waitMs: v.exactOptional(v.pipe(count, v.maxValue(PROGRESS_WAIT_MS_MAX))),
+  }),
+  v.object({
+    isOwner: v.boolean(),
+    owner: v.exactOptional(v.object({ peer: peerId, name })),
+    feed: v.exactOptional(text),
+    progress: v.exactOptional(runProgress),
+    peers: v.exactOptional(peerCounts),
+    events: v.pipe(
+      v.array(v.object({ seq: count, event: runEvent })),
+      v.maxLength(EVENTS_PAGE_MAX),
+    ),
+    result: v.exactOptional(runResult),
+  }),
+);
+
+/** `isDone` false: this peer does not own it; ask `owner`, if it is known. */
+export const askCancel = question(
+  "cancel",
+  v.object({ run: runRef }),
+  v.object({
+    isDone: v.boolean(),
+    owner: v.exactOptional(v.object({ peer: peerId, name })),
+    state: v.exactOptional(runState),
+  }),
+);
+
+/** A whole id, not the beginning of one. */
+export function isWholeCid(value: string): value is Cid {
+  return v.is(cid, value);
+}
