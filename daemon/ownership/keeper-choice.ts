@@ -1,7 +1,7 @@
 /** Who is to keep a run, given who keeps it and who is there. Pure. */
 import type { PeerId } from "../../src/model/peer.ts";
 import type { PeersNow } from "./ownership-events.ts";
-import { KEEPERS_COUNT } from "./ownership-limits.ts";
+import { CLAIM_STAGGER_MS, KEEPERS_COUNT, UNSEEN_OWNER_WAIT_MS } from "./ownership-limits.ts";
 
 /** Of a new owner: the keepers that are alive, in their order; then others; the dead only where nobody else is there. */
 export function keepersOfClaim(
@@ -27,8 +27,16 @@ export function mendedKeepers(
   return [...(isShort ? keepers : keepers.filter((peer) => peer !== gone)), next];
 }
 
-/** Whose turn it is to take over. Holders that are no keepers (a fenced owner, a replaced keeper) come last. */
-export function claimRank(keepers: readonly PeerId[], self: PeerId): number {
+/**
+ * How long after the owner is lost it is our turn. Holders that are no keepers (a fenced owner, a replaced keeper) come last; who
+ * has just started and never saw the owner waits until membership knows who is there.
+ */
+export function claimDelayMs(
+  keepers: readonly PeerId[],
+  self: PeerId,
+  hasSeenOwner: boolean,
+): number {
   const rank = keepers.indexOf(self);
-  return rank < 0 ? keepers.length + 1 : rank;
+  const staggerMs = (rank < 0 ? keepers.length + 1 : rank) * CLAIM_STAGGER_MS;
+  return hasSeenOwner ? staggerMs : UNSEEN_OWNER_WAIT_MS + staggerMs;
 }

@@ -39,6 +39,8 @@ export interface OwnershipOptions {
   readonly now: number;
 }
 
+export type OwnershipPhase = "watching" | "asking" | "pulling" | "claiming" | "owning" | "over";
+
 export interface OwnershipState {
   readonly isOwning: boolean;
   readonly isOver: boolean;
@@ -76,11 +78,17 @@ export type OwnershipEvent =
   /** The owner entry was written, or could not be. */
   | { readonly t: "owner-written"; readonly by: RunOwner; readonly isDone: boolean }
   /** It could not be gone on with, or broke off: the store refused, or no host could be started. */
-  | { readonly t: "run-broken" }
+  | {
+      readonly t: "run-broken";
+      /** A worker has heard of this ballot and obeys no lower one. */
+      readonly fencedBy?: number;
+    }
   /** The owner asks us to take over. */
   | { readonly t: "handed"; readonly from: PeerId }
   | { readonly t: "hand-over-asked" }
   | { readonly t: "hand-over-answered"; readonly to: PeerId; readonly by?: RunOwner };
+
+export type EventOf<T extends OwnershipEvent["t"]> = Extract<OwnershipEvent, { t: T }>;
 
 export type OwnershipEffect =
   | { readonly t: "send-append"; readonly to: PeerId; readonly from: number }

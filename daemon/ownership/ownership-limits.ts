@@ -6,6 +6,9 @@ export const KEEPERS_COUNT = 2;
 /** The next in rank waits this much longer: usually one peer claims, and it has done so by then. */
 export const CLAIM_STAGGER_MS = 1500;
 
+/** A restarted holder that does not see a run's owner gives membership this long to find it. */
+export const UNSEEN_OWNER_WAIT_MS = 5000;
+
 /** The others are asked what they know before a claim; who does not answer by then is left out. */
 export const ASK_TIMEOUT_MS = 1000;
 /** They are asked again at most this often. */

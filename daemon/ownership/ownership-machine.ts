@@ -7,41 +7,37 @@ import type { PeerId } from "../../src/model/peer.ts";
 import type { JournalView } from "../../src/wire/ownership-protocol.ts";
 import { unreachable } from "../../src/std/assert.ts";
 import { HolderTelling } from "./holder-telling.ts";
-import { claimRank, keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
+import { claimDelayMs, keepersOfClaim, mendedKeepers } from "./keeper-choice.ts";
 import { compareOwners, isOutdated } from "./journal-agreement.ts";
 import { HandOver } from "./hand-over.ts";
 import {
   NOBODY,
   type CopyState,
+  type EventOf,
   type OwnershipEffect,
   type OwnershipEvent,
   type OwnershipOptions,
+  type OwnershipPhase,
   type OwnershipState,
   type PeersNow,
 } from "./ownership-events.ts";
 import {
   APPEND_RETRY_MS,
   ASK_INTERVAL_MS,
-  CLAIM_STAGGER_MS,
   ENDED_HOLD_MS,
   RECOVER_ALONE_MS,
   RESUME_RETRY_MS,
   RESUME_RETRY_MS_MAX,
   WATCH_SYNC_MS,
 } from "./ownership-limits.ts";
-import { furthest, highestOwner } from "./other-states.ts";
+import { furthest, highestOwner, peersToAsk } from "./other-states.ts";
 import { ReplicaSet } from "./replica-set.ts";
-
-type Phase = "watching" | "asking" | "pulling" | "claiming" | "owning" | "over";
-
-type Told = Omit<Extract<OwnershipEvent, { t: "owner-told" }>, "t">;
-type Answers = Extract<OwnershipEvent, { t: "others-answered" }>;
 
 export class OwnershipMachine {
   readonly #self: OwnershipOptions["self"];
   readonly #replicas = new ReplicaSet();
   readonly #telling = new HolderTelling();
-  #phase: Phase;
+  #phase: OwnershipPhase;
   #by: RunOwner;
   #view: JournalView;
   #keepers: readonly PeerId[];
@@ -57,6 +53,7 @@ export class OwnershipMachine {
   #askAgainAt = Infinity;
   #heardAt: number;
   #lostAt: number | undefined;
+  #hasSeenOwner = false;
   /** After pulling: take the run over. */
   #claimsNext = false;
   #isWriting = false;
@@ -65,6 +62,7 @@ export class OwnershipMachine {
   readonly #handOver = new HandOver();
   #resumeAt = Infinity;
   #breaks = 0;
+  #ballotSeen = 0;
   #effects: OwnershipEffect[] = [];
 
   constructor({ self, copy, peers, role, now }: OwnershipOptions) {
@@ -128,8 +126,7 @@ export class OwnershipMachine {
       case "owner-written":
         return this.#ownerWritten(event.by, event.isDone, now);
       case "run-broken":
-        this.#resumeAt = now + Math.min(RESUME_RETRY_MS * 2 ** this.#breaks++, RESUME_RETRY_MS_MAX);
-        return;
+        return this.#runBroken(event.fencedBy, now);
       case "handed":
         return this.#handed(event.from);
       case "hand-over-asked":
@@ -137,8 +134,7 @@ export class OwnershipMachine {
         return this.#handOn();
       case "hand-over-answered":
         if (event.by !== undefined) this.#ownerTold({ by: event.by }, now);
-        if (this.#phase === "owning") this.#handOn();
-        return;
+        return this.#phase === "owning" ? this.#handOn() : undefined;
       default:
         unreachable(event);
     }
@@ -155,7 +151,7 @@ export class OwnershipMachine {
 
   #own(now: number): void {
     const { length, hasEnded } = this.#view;
-    if (!hasEnded && this.#mendAt <= now) this.#mendKeepers();
+    if (!hasEnded && !this.#isWriting && this.#mendAt <= now) this.#mendKeepers();
     const { alive } = this.#peers;
     this.#effects.push(...this.#replicas.pump(length, alive, now));
     if (this.#resumeAt <= now) {
@@ -172,11 +168,11 @@ export class OwnershipMachine {
 
   /** Who ever held the run must hear of its end (two sides of a partition may both have ended it): the absent are waited for. */
   #endWhenTold(now: number): void {
-    this.#endedAt ??= now;
     const { length } = this.#view;
-    const isOwner = this.#phase === "owning";
-    const endAt = this.#endedAt + ENDED_HOLD_MS;
-    const isKept = !isOwner || this.#keepers.every((peer) => this.#replicas.isSynced(peer, length));
+    const endAt = (this.#endedAt ??= now) + ENDED_HOLD_MS;
+    const isKept =
+      this.#phase !== "owning" ||
+      this.#keepers.every((peer) => this.#replicas.isSynced(peer, length));
     const isTold = this.#toTell().every((peer) => this.#telling.isTold(peer));
     if ((isKept && isTold) || endAt <= now) return this.#end();
     this.#dueAt = Math.min(this.#dueAt, endAt);
@@ -200,6 +196,7 @@ export class OwnershipMachine {
     const isOurs = this.#by.peer === this.#self.peer;
     if (!isOurs && this.#peers.alive.has(this.#by.peer)) {
       this.#lostAt = undefined;
+      this.#hasSeenOwner = true;
       this.#dueAt = this.#heardAt + WATCH_SYNC_MS;
       if (this.#dueAt > now) return;
       this.#heardAt = now;
@@ -208,17 +205,15 @@ export class OwnershipMachine {
       return;
     }
     this.#lostAt ??= now;
-    const staggerMs = isOurs ? 0 : claimRank(this.#keepers, this.#self.peer) * CLAIM_STAGGER_MS;
-    this.#dueAt = Math.max(this.#lostAt + staggerMs, this.#askedAt + ASK_INTERVAL_MS);
-    if (this.#dueAt <= now) this.#ask(isOurs ? "restart" : "lost", now);
+    const waitMs = isOurs ? 0 : claimDelayMs(this.#keepers, this.#self.peer, this.#hasSeenOwner);
+    this.#dueAt = Math.max(this.#lostAt + waitMs, this.#askedAt + ASK_INTERVAL_MS);
+    if (this.#dueAt <= now) this.#ask(isOurs || !this.#hasSeenOwner ? "restart" : "lost", now);
   }
 
   #ask(why: "lost" | "restart" | "sync", now: number): void {
-    const whom = why === "sync" ? [this.#by.peer] : [this.#by.peer, ...this.#holders];
-    const peers = [...new Set(whom)].filter((peer) => {
-      const mayAnswer = why === "restart" || this.#peers.alive.has(peer);
-      return mayAnswer && peer !== this.#self.peer && peer !== NOBODY.peer;
-    });
+    const whom = [this.#by.peer, ...(why === "sync" ? [] : this.#holders)];
+    const alive = why === "restart" ? undefined : this.#peers.alive;
+    const peers = peersToAsk(whom, this.#self.peer, alive);
     if (why !== this.#why || this.#phase !== "asking") this.#askingSince = now;
     this.#why = why;
     this.#asked++;
@@ -237,7 +232,7 @@ export class OwnershipMachine {
     else this.#ask("restart", now);
   }
 
-  #othersAnswered({ asked, others }: Answers, now: number): void {
+  #othersAnswered({ asked, others }: EventOf<"others-answered">, now: number): void {
     const isAsking = this.#phase === "asking";
     if (asked !== this.#asked || (!isAsking && this.#phase !== "watching")) return;
     if (isAsking && this.#why === "restart" && others.length === 0) {
@@ -291,7 +286,7 @@ export class OwnershipMachine {
     this.#by = {
       peer: this.#self.peer,
       name: this.#self.name,
-      ballot: Math.max(this.#by.ballot, this.#view.spans.at(-1)?.ballot ?? 0) + 1,
+      ballot: 1 + Math.max(this.#by.ballot, this.#ballotSeen, this.#view.spans.at(-1)?.ballot ?? 0),
     };
     this.#write(keepersOfClaim(this.#keepers, this.#peers, this.#self.peer));
   }
@@ -324,7 +319,7 @@ export class OwnershipMachine {
     if (this.#phase === "owning") this.#replicas.choose(this.#keepers);
   }
 
-  #ownerTold({ by, from, isSending }: Told, now: number): void {
+  #ownerTold({ by, from, isSending }: Omit<EventOf<"owner-told">, "t">, now: number): void {
     const order = compareOwners(by, this.#by);
     if (order > 0) {
       this.#giveWay(by, now);
@@ -332,6 +327,15 @@ export class OwnershipMachine {
     }
     if (order === 0 && by.peer !== this.#self.peer) this.#heardAt = now;
     if (order < 0 && from !== undefined) this.#effects.push({ t: "announce", to: from });
+  }
+
+  /** Fenced by a worker: its ballot is somebody's who owns the run now, or who died over the claim. */
+  #runBroken(fencedBy: number | undefined, now: number): void {
+    if (this.#phase !== "owning") return;
+    this.#resumeAt = now + Math.min(RESUME_RETRY_MS * 2 ** this.#breaks++, RESUME_RETRY_MS_MAX);
+    if (fencedBy === undefined || fencedBy <= this.#by.ballot) return;
+    this.#ballotSeen = fencedBy;
+    this.#ask("restart", now);
   }
 
   /** Somebody has a higher ballot (O2): stop, and let our copy follow theirs. */
@@ -367,7 +371,6 @@ export class OwnershipMachine {
 
   /** One keeper at a time gives way to the next in rank, and only where there is a next (O5). */
   #mendKeepers(): void {
-    if (this.#isWriting) return;
     const isSettling = this.#keepers.some(
       (peer) => this.#peers.alive.has(peer) && !this.#replicas.isStored(peer),
     );

@@ -73,7 +73,8 @@ export class RunCustody {
     this.going = new RunGoingOn(copy.run, deps, {
       isOurs: (by) => !this.#isClosed && this.isOwning && compareOwners(this.owner, by) === 0,
       owner: () => this.owner,
-      broken: () => this.accept({ t: "run-broken" }),
+      broken: (fencedBy) =>
+        this.accept({ t: "run-broken", ...(fencedBy === undefined ? {} : { fencedBy }) }),
     });
     const { self: peer, name, clock } = deps;
     this.#machine = new OwnershipMachine({

@@ -16,7 +16,7 @@ export interface RunGoingOnHooks {
   readonly isOurs: (by: RunOwner) => boolean;
   readonly owner: () => RunOwner;
   /** It broke off without an end, or could not be gone on with. */
-  readonly broken: () => void;
+  readonly broken: (fencedBy: number | undefined) => void;
 }
 
 export class RunGoingOn {
@@ -64,6 +64,7 @@ export class RunGoingOn {
   #broke(error: unknown): void {
     const { code } = toErrorRecord(error);
     this.#deps.logger.warn("ownership-run-broke", { run: runText(this.#run), code });
-    this.#hooks.broken();
+    const ballot = isMfError(error, "PEER_FENCED") ? error.details["ballot"] : undefined;
+    this.#hooks.broken(Number.isSafeInteger(ballot) ? Number(ballot) : undefined);
   }
 }

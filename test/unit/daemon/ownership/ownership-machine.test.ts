@@ -185,3 +185,21 @@ test("ranks are the same everywhere, spread runs evenly, and respect weights", (
     [],
   );
 });
+
+test("fenced by a worker with a ballot nobody owns, an owner asks and claims above it", () => {
+  const machine = new OwnershipMachine({
+    self: { peer: id("a"), name: "a" },
+    copy: copyOf(5),
+    peers: peers(["a", "b", "c"], ["b", "c"]),
+    role: "owner",
+    now: 0,
+  });
+  machine.takeEffects();
+  machine.accept({ t: "run-broken", fencedBy: 7 }, 10);
+  const [ask] = machine.takeEffects().filter((effect) => effect.t === "ask-others");
+  assert.deepEqual(ask?.peers, ["b", "c"]);
+  const others = [{ peer: id("b"), by: owner("a", 1), view: view(5, [span("a", 1, 1)]) }];
+  machine.accept({ t: "others-answered", asked: ask?.asked ?? 0, others }, 20);
+  const [write] = machine.takeEffects();
+  assert.equal(write?.t === "write-owner" && write.by.ballot, 8);
+});

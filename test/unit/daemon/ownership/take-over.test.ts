@@ -251,3 +251,28 @@ test("a keeper whose disk is full is sent everything once it has room", async ()
   mesh.full.delete("b");
   await finishes(mesh, run);
 });
+
+test("a keeper that restarts leaves the run to its owner, although it sees nobody yet", async () => {
+  const mesh = meshOf("a", "b", "c");
+  await mesh.startAll();
+  const run = await submit(mesh, "a");
+  await until(mesh, run, 8);
+  mesh.kill("b");
+  await mesh.does(mesh.start("b"));
+  await finishes(mesh, run);
+  const owners = mesh
+    .journal("b", run)
+    .flatMap((entry) => (entry.t === "owner-changed" ? [entry.owner.ballot] : []));
+  assert.ok(owners.every((ballot) => ballot === 1));
+});
+
+test("keepers that restart after the owner is gone for good finish the run", async () => {
+  const mesh = meshOf("a", "b", "c");
+  await mesh.startAll();
+  const run = await submit(mesh, "a");
+  await until(mesh, run, 8);
+  for (const name of ["a", "b", "c"]) mesh.kill(name);
+  await mesh.does(mesh.start("b"));
+  await mesh.does(mesh.start("c"));
+  await finishes(mesh, run);
+});
