@@ -84,6 +84,7 @@ async function serve(base: DaemonBase, opened: Opened): Promise<Daemon> {
   opened.admitted.admission.subscribe((event) => {
     if (event.t === "clock-skewed") return;
     network.membership.forgetRevoked(event.peer);
+    network.bulk.refuse(event.peer);
     if (event.t === "revoked" && opened.admitted.admission.isRevoked) void stop();
   });
   return { status: () => daemonSide.daemonStatus(), stopped, stop };
