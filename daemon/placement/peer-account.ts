@@ -18,7 +18,7 @@ export interface BatchNeed {
   readonly expectedMs?: number;
 }
 
-const NO_ROOM: Room = { slots: 0, queue: 0, cores: 0, memBytes: 0, gpus: 0 };
+export const NO_ROOM: Room = { slots: 0, queue: 0, cores: 0, memBytes: 0, gpus: 0 };
 
 /** Of the last few dozen batches. */
 const SPEED_WEIGHT = 0.1;

@@ -5,7 +5,7 @@
 import type { PeerId, PeerView } from "../../src/model/peer.ts";
 import { unreachable } from "../../src/std/assert.ts";
 import { isFeasible } from "./feasible-peers.ts";
-import { PeerAccount } from "./peer-account.ts";
+import { NO_ROOM, PeerAccount } from "./peer-account.ts";
 import { peersToProbe, placeFor, type PlaceQuestion } from "./place-choice.ts";
 import type {
   GrantItem,
@@ -150,7 +150,9 @@ export class PlacementMachine {
       this.#tickets.forget(ticket);
       this.#effects.push({ t: "fenced", ticket: ticket.request.id });
     }
-    account.report(room, now);
+    // Whoever refuses is asked anew before it is granted anything, whatever it says of its room.
+    if (answers.some(({ answer }) => answer === "busy")) account.report(NO_ROOM, now);
+    else account.report(room, now);
   }
 
   #grantFailed(

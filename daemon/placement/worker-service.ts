@@ -30,6 +30,7 @@ import { BatchExecution, type ExecutionDeps, type Prepared } from "./batch-execu
 import { BallotFence } from "./ballot-fence.ts";
 import { decodeGrant, encodeOutcomes } from "./grant-codec.ts";
 import { Outbox } from "./outbox.ts";
+import { NO_ROOM } from "./peer-account.ts";
 import { PROGRESS_INTERVAL_MS, RENEW_INTERVAL_MS, STORE_PAUSE_MS } from "./placement-limits.ts";
 import {
   WorkerMachine,
@@ -51,8 +52,6 @@ export interface WorkerServiceDeps extends ExecutionDeps {
   /** Outcomes of a run that this peer took over. */
   handInHere(message: HandedIn): { readonly verdict: "taken" | "unknown" };
 }
-
-const NO_ROOM: Room = { slots: 0, queue: 0, cores: 0, memBytes: 0, gpus: 0 };
 
 export interface OwnedRun {
   readonly run: RunRef;
@@ -189,7 +188,8 @@ export class WorkerService {
     });
     transport.handle(GRANT, async (from, { grants }) => {
       const answers = grants.map((grant) => this.#granted(from, grant));
-      return { answers, room: this.roomFor(from) };
+      const room = this.#roleVerdict(from) === undefined ? this.roomFor(from) : NO_ROOM;
+      return { answers, room };
     });
     transport.listen(NOTHING, (from) => this.nothingFor(from));
     transport.listen(CANCEL, (from, { run, ballot, leases }) => {

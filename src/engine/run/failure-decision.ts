@@ -2,7 +2,6 @@
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { StepOptions } from "../../model/step-options.ts";
 import { TASK_LOSSES_MAX, TASK_PEER_LOSSES_MAX } from "./run-limits.ts";
-import type { TaskUnit } from "./run-units.ts";
 
 export type FailureDecision =
   | { readonly k: "retry"; readonly afterMs: number }
@@ -28,9 +27,16 @@ export function decideFailure(
 
 const HOST_DIED: ErrorRecord = { code: "STEP_CRASHED", details: { signal: "its host died" } };
 
+/** Of one task. */
+export interface LossHistory {
+  losses: number;
+  peerLosses: number;
+  isAlone: boolean;
+}
+
 /** Counts a lost attempt. A task whose host died may be why, so it goes on alone; one whose peer is gone is not. */
 export function countLoss(
-  task: Pick<TaskUnit, "losses" | "peerLosses" | "isAlone">,
+  task: LossHistory,
   error: ErrorRecord = HOST_DIED,
 ): { readonly error: ErrorRecord; readonly isGivenUp: boolean } {
   if (error.code === "PEER_LOST")
