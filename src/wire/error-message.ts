@@ -33,7 +33,7 @@ export function decodeError(data: Uint8Array): MfError {
 /** Anything may be thrown, an object without a usable toString too. */
 export function thrownText(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? `${thrown.message}` : String(thrown);
+    return thrown instanceof Error ? thrown.message : String(thrown);
   } catch {
     return Object.prototype.toString.call(thrown);
   }
