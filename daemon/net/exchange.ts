@@ -7,7 +7,7 @@ import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import { isMfError, MfError } from "../../src/model/errors.ts";
 import type { PeerId } from "../../src/model/peer.ts";
-import { decodeError, encodeError } from "../../src/wire/error-message.ts";
+import { decodeError, encodeError, thrownText } from "../../src/wire/error-message.ts";
 import type { NoticeType, RequestOptions, RequestType } from "../../src/wire/transport.ts";
 import type { BodyVerdict, Frame, FrameHeader } from "./frame.ts";
 import {
@@ -269,7 +269,7 @@ export class Exchange {
       this.#deps.logger.debug("message-refused", { from, name, code: error.code });
       return;
     }
-    const stack = error instanceof Error ? error.stack : String(error);
+    const stack = error instanceof Error ? error.stack : thrownText(error);
     this.#deps.logger.error("message-handler-failed", { from, name, stack });
   }
 }

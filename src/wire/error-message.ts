@@ -19,9 +19,7 @@ const codec: MessageCodec<WireError> = message(record);
 
 export function encodeError(error: unknown): Uint8Array {
   const known = isMfError(error);
-  const details = known
-    ? error.details
-    : { message: error instanceof Error ? error.message : String(error) };
+  const details = known ? error.details : { message: thrownText(error) };
   return codec.encode({ code: known ? error.code : "INTERNAL", details: plainDetails(details) });
 }
 
@@ -30,6 +28,15 @@ export function decodeError(data: Uint8Array): MfError {
   const { code, details } = codec.decode(data);
   if (isErrorCode(code)) return new MfError(code, details);
   return new MfError("INTERNAL", { message: `${code}: ${JSON.stringify(details)}` });
+}
+
+/** Anything may be thrown, an object without a usable toString too. */
+export function thrownText(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
 }
 
 /** What JSON can say of them: a detail that cannot be encoded must not take the place of the error it explains. */
@@ -52,7 +59,7 @@ function jsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
   } catch {
-    return JSON.stringify(String(value));
+    return JSON.stringify(thrownText(value));
   }
 }
 
