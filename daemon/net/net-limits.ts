@@ -18,7 +18,7 @@ export const ERROR_BYTES_MAX = 64 * 1024;
  */
 export const PIECE_BYTES = 65_000;
 /** Bytes of small frames handed to the stream at once: few system calls, and little that a later one has to wait for. */
-export const SEND_BYTES = PIECE_BYTES;
+export const SEND_BYTES = 65_000;
 
 /** Bytes that wait for one slow peer. Notices and requests stop here, answers at one and a half, and at twice the link is cut. */
 export const QUEUE_BYTES_MAX = 16 * 1024 * 1024;
