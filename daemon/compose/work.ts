@@ -13,6 +13,7 @@ import type { DaemonBase } from "./daemon-base.ts";
 import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
 import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
 import type { Network } from "./network.ts";
+import { spreadingStore } from "./spreading-store.ts";
 
 export interface Work {
   readonly hosts: MeshHosts;
@@ -88,12 +89,14 @@ function openRuns(
   const engine = { hosts, clock, random, logger, peer: name, capacity, limits: hosts.limits };
   const ownership: Ownership = createOwnership({
     ...mesh,
-    createEngine: (store) => createEngine({ ...engine, store }),
+    createEngine: (store) =>
+      createEngine({ ...engine, store: spreadingStore(store, { exchange: bulk, name }) }),
     clock,
     logger,
     self: membership.self,
     name,
-    beforeResume: async (run) => hosts.adopt(run, await hosts.whoWorks(run)),
+    beforeResume: async (run, ballot) =>
+      hosts.adopt(run, await hosts.whoWorks(run, ballot), ballot),
   });
   closing.add("ownership", () => ownership.close());
   return { hosts, ownership };
