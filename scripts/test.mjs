@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const GROUPS = ["tidy", "unit", "property", "conformance", "types", "e2e", "simulation"];
-/** A hung file must not hang the suite; the longest honest file (e2e) takes well under a minute. */
-const FILE_TIMEOUT_MS = 240_000;
+/** A hung file must not hang the suite; the longest honest file (meshes whose machines die) takes one to three minutes. */
+const FILE_TIMEOUT_MS = 480_000;
 /** A step host watches its parent about once a second, so an orphan may take this long to notice. */
 const LEAK_GRACE_MS = 5_000;
 const CLOSING_LINE = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
