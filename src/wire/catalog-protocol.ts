@@ -5,25 +5,27 @@
 import * as v from "valibot";
 import type { Cid, MemoKey } from "../model/ids.ts";
 import {
+  peerCounts,
+  runEvent,
+  runProgress,
+  runResult,
+  runStatus,
+  text,
+} from "./catalog-schemas.ts";
+import { message } from "./message.ts";
+import {
   artifactRef,
   cid,
   count,
   fact,
   indexPath,
-  name,
-  peerCounts,
+  nameText,
   peerId,
-  runEvent,
-  runProgress,
   runRef,
-  runResult,
-  runStatus,
-  runSummary,
   runState,
-  text,
+  runSummary,
   time,
-} from "./catalog-schemas.ts";
-import { message } from "./message.ts";
+} from "./noun-schemas.ts";
 import type { RequestType } from "./transport.ts";
 
 /** A page of rows; whoever wants more asks again. */
@@ -58,7 +60,7 @@ function question<Q extends v.GenericSchema, A extends v.GenericSchema>(
 /** Runs that are in its store, newest first. */
 export const askRuns = question(
   "runs",
-  v.object({ flow: v.exactOptional(name), ...page }),
+  v.object({ flow: v.exactOptional(nameText), ...page }),
   v.object({ rows: v.pipe(v.array(runSummary), v.maxLength(PAGE_ROWS_MAX)), ...next }),
 );
 
@@ -70,7 +72,7 @@ export const askRun = question(
     summary: v.exactOptional(runSummary),
     packageId: v.exactOptional(cid),
     isLive: v.boolean(),
-    owner: v.exactOptional(v.object({ peer: peerId, name })),
+    owner: v.exactOptional(v.object({ peer: peerId, name: nameText })),
   }),
 );
 
@@ -79,7 +81,7 @@ const versionRow = v.object({
   id: cid,
   run: text,
   at: time,
-  by: name,
+  by: nameText,
   bytes: count,
 });
 
@@ -99,7 +101,7 @@ export const askStatus = question(
 /** The finished tasks of a step with their facts, in index order; a fact that is not there may be with another peer. */
 export const askResolve = question(
   "resolve",
-  v.object({ run: runRef, step: name, index: v.exactOptional(indexPath), from }),
+  v.object({ run: runRef, step: nameText, index: v.exactOptional(indexPath), from }),
   v.object({
     tasks: v.pipe(
       v.array(
@@ -110,7 +112,7 @@ export const askResolve = question(
             v.regex(/^[0-9a-f]{64}$/),
             v.transform((key) => key as MemoKey),
           ),
-          by: name,
+          by: nameText,
           fact: v.exactOptional(fact),
         }),
       ),
@@ -142,13 +144,13 @@ export const askLogs = question(
   "logs",
   v.object({
     run: runRef,
-    step: v.exactOptional(name),
+    step: v.exactOptional(nameText),
     index: v.exactOptional(indexPath),
     from,
     bytesMax: v.pipe(count, v.minValue(1), v.maxValue(LOG_PAGE_BYTES_MAX)),
   }),
   v.object({
-    steps: v.pipe(v.array(name), v.maxLength(PAGE_ROWS_MAX)),
+    steps: v.pipe(v.array(nameText), v.maxLength(PAGE_ROWS_MAX)),
     records: v.pipe(v.array(logRecord), v.maxLength(LOG_RECORDS_MAX)),
     next: count,
     isEnd: v.boolean(),
@@ -173,7 +175,7 @@ export const askProgress = question(
   }),
   v.object({
     isOwner: v.boolean(),
-    owner: v.exactOptional(v.object({ peer: peerId, name })),
+    owner: v.exactOptional(v.object({ peer: peerId, name: nameText })),
     feed: v.exactOptional(text),
     progress: v.exactOptional(runProgress),
     peers: v.exactOptional(peerCounts),
@@ -191,7 +193,7 @@ export const askCancel = question(
   v.object({ run: runRef }),
   v.object({
     isDone: v.boolean(),
-    owner: v.exactOptional(v.object({ peer: peerId, name })),
+    owner: v.exactOptional(v.object({ peer: peerId, name: nameText })),
     state: v.exactOptional(runState),
   }),
 );

@@ -1,16 +1,8 @@
 /** What owner and keepers of a run say to each other (`/mf/run/1`): journals grow, are asked for, change hands. */
 import * as v from "valibot";
+import { journalEntrySchema, keepers } from "./journal-schemas.ts";
 import { message } from "./message.ts";
-import {
-  cidSchema,
-  factSchema,
-  journalEntrySchema,
-  keepersSchema,
-  peerIdSchema,
-  runOwnerSchema,
-  runRefSchema,
-  runSummarySchema,
-} from "./run-schemas.ts";
+import { cid, count, fact, peerId, runOwner, runRef, runSummary } from "./noun-schemas.ts";
 import type { NoticeType, RequestType } from "./transport.ts";
 
 /** A page of a journal with the facts it names: 512 tasks of about 1 KiB, and small content beside them. */
@@ -20,10 +12,8 @@ export const PAGE_FACTS_MAX = 4096;
 /** Owners a run may have had. Each change is a peer that was lost. */
 export const SPANS_MAX = 1024;
 
-const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-
 /** One owner's part of a journal: who wrote from where on. Two journals that share a span agree as far as both have it. */
-const spanSchema = v.object({ ballot: count, peer: peerIdSchema, from: count });
+const spanSchema = v.object({ ballot: count, peer: peerId, from: count });
 const viewFields = {
   length: count,
   spans: v.pipe(v.array(spanSchema), v.maxLength(SPANS_MAX)),
@@ -33,23 +23,23 @@ const viewFields = {
 const bytes: v.GenericSchema<Uint8Array> = v.instance(Uint8Array);
 
 const pageSchema = v.object({
-  run: runRefSchema,
+  run: runRef,
   /** The highest owner the sender knows of. */
-  by: runOwnerSchema,
+  by: runOwner,
   /** Of the sender's whole journal. */
   view: v.object(viewFields),
   from: count,
   entries: v.pipe(v.array(journalEntrySchema), v.maxLength(PAGE_ENTRIES_MAX)),
-  facts: v.pipe(v.array(factSchema), v.maxLength(PAGE_FACTS_MAX)),
-  inline: v.pipe(v.array(v.object({ id: cidSchema, data: bytes })), v.maxLength(PAGE_FACTS_MAX)),
-  summary: v.exactOptional(runSummarySchema),
+  facts: v.pipe(v.array(fact), v.maxLength(PAGE_FACTS_MAX)),
+  inline: v.pipe(v.array(v.object({ id: cid, data: bytes })), v.maxLength(PAGE_FACTS_MAX)),
+  summary: v.exactOptional(runSummary),
 });
 
 export type JournalPage = v.InferOutput<typeof pageSchema>;
 export type JournalView = JournalPage["view"];
 export type JournalSpan = JournalView["spans"][number];
 
-const runQuery = v.object({ run: runRefSchema });
+const runQuery = v.object({ run: runRef });
 
 /** Owner to keeper. The answer says how much of the owner's journal the keeper has now: less than sent means send from there. */
 const appendAnswer = v.object({ length: count });
@@ -69,7 +59,7 @@ export const RUN_KEEP: RequestType<
 /** What do you know of this run? Asked before a claim. */
 const stateAnswer = v.object({
   isKnown: v.boolean(),
-  by: v.exactOptional(runOwnerSchema),
+  by: v.exactOptional(runOwner),
   view: v.exactOptional(v.object(viewFields)),
 });
 export type RunStateAnswer = v.InferOutput<typeof stateAnswer>;
@@ -80,7 +70,7 @@ export const RUN_STATE: RequestType<v.InferOutput<typeof runQuery>, RunStateAnsw
 };
 
 /** The journal from where the asker's and the answerer's part. */
-const pullQuery = v.object({ run: runRefSchema, view: v.object(viewFields) });
+const pullQuery = v.object({ run: runRef, view: v.object(viewFields) });
 const pullAnswer = v.object({ page: v.exactOptional(pageSchema) });
 export const JOURNAL_PULL: RequestType<
   v.InferOutput<typeof pullQuery>,
@@ -92,16 +82,16 @@ export const JOURNAL_PULL: RequestType<
 };
 
 /** Owner to keeper: take this run over, I am about to stop. `by` in the answer: the run is yours. */
-const ownAnswer = v.object({ by: v.exactOptional(runOwnerSchema) });
+const ownAnswer = v.object({ by: v.exactOptional(runOwner) });
 export const RUN_OWN: RequestType<
   v.InferOutput<typeof runQuery>,
   v.InferOutput<typeof ownAnswer>
 > = { name: "/mf/run/1/own-run", query: message(runQuery), answer: message(ownAnswer) };
 
 /** The run is mine: told to whoever may have held it, until it answers with the highest owner it knows of. */
-const tellAnswer = v.object({ by: v.exactOptional(runOwnerSchema) });
+const tellAnswer = v.object({ by: v.exactOptional(runOwner) });
 /** To all peers, as the notice: this run is mine. */
-const ownerNotice = v.object({ run: runRefSchema, by: runOwnerSchema, keepers: keepersSchema });
+const ownerNotice = v.object({ run: runRef, by: runOwner, keepers });
 export type OwnerNotice = v.InferOutput<typeof ownerNotice>;
 export const RUN_TELL: RequestType<OwnerNotice, v.InferOutput<typeof tellAnswer>> = {
   name: "/mf/run/1/tell",

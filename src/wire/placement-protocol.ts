@@ -4,21 +4,8 @@
  */
 import * as v from "valibot";
 import { message } from "./message.ts";
-import {
-  bytes,
-  cid,
-  codeId,
-  count,
-  demand,
-  GRANT_ATTEMPTS_MAX,
-  leaseId,
-  memoKey,
-  nameText,
-  peerId,
-  room,
-  runRef,
-  size,
-} from "./placement-values.ts";
+import { cid, codeId, count, memoKey, nameText, peerId, runRef } from "./noun-schemas.ts";
+import { bytes, demand, GRANT_ATTEMPTS_MAX, leaseId, room, size } from "./placement-values.ts";
 import type { NoticeType, RequestType } from "./transport.ts";
 
 /** A grant with its inline inputs, or an outcome with its inline outputs; what does not fit goes into another or is fetched. */

@@ -3,12 +3,9 @@
  * its own scan and limit: a collect() over ten thousand values is one attempt with as many inputs.
  */
 import * as v from "valibot";
-import { ERROR_TABLE, type ErrorCode } from "../model/error-table.ts";
-import type { ErrorRecord } from "../model/errors.ts";
 import type { InputSource } from "../model/fact.ts";
-import type { Cid, CodeId, MemoKey, RunId } from "../model/ids.ts";
-import type { PeerId } from "../model/peer.ts";
 import { message } from "./message.ts";
+import { cid, count, errorRecord, memoKey } from "./noun-schemas.ts";
 
 /** Attempts of one grant; the engine's batches are smaller (BATCH_ATTEMPTS_MAX). */
 export const GRANT_ATTEMPTS_MAX = 512;
@@ -16,45 +13,12 @@ export const GRANT_ATTEMPTS_MAX = 512;
 /** One attempt with its inputs, or one outcome with its small outputs. */
 export const ATTEMPT_BYTES_MAX = 2 * 1024 * 1024;
 
-const NAME_CHARS_MAX = 200;
 const KIND_CHARS_MAX = 1_000;
 
-export const nameText = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_CHARS_MAX));
-export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const size = v.pipe(v.number(), v.finite(), v.minValue(0));
 export const bytes = v.custom<Uint8Array>((value) => value instanceof Uint8Array, "not bytes");
-export const cid = v.pipe(
-  v.string(),
-  v.regex(/^b[a-z2-7]{10,120}$/, "not a content id"),
-  v.transform((text) => text as Cid),
-);
-export const memoKey = v.pipe(
-  v.string(),
-  v.regex(/^[0-9a-f]{64}$/, "not a memo key"),
-  v.transform((text) => text as MemoKey),
-);
-export const codeId = v.pipe(
-  v.string(),
-  v.regex(/^[0-9A-Za-z_-]{1,128}$/, "not a code id"),
-  v.transform((text) => text as CodeId),
-);
-export const peerId = v.pipe(
-  v.string(),
-  v.minLength(1),
-  v.maxLength(128),
-  v.transform((text) => text as PeerId),
-);
 /** Names files of the worker, so nothing that leads out of a directory. */
 export const leaseId = v.pipe(v.string(), v.regex(/^[0-9a-z]{1,24}-[0-9a-z]{1,12}$/));
-export const runRef = v.object({
-  flow: v.pipe(v.string(), v.maxLength(NAME_CHARS_MAX), v.regex(/^[A-Za-z_][\w-]*$/)),
-  id: v.pipe(
-    v.string(),
-    v.regex(/^[0-9a-z]{1,32}$/),
-    v.transform((text) => text as RunId),
-  ),
-});
-
 export const demand = v.object({ cores: size, memBytes: size, gpus: count });
 
 /** What is free at a worker for whoever is told. */
@@ -68,27 +32,6 @@ export const room = v.object({
   gpus: v.pipe(v.number(), v.integer()),
 });
 export type Room = v.InferOutput<typeof room>;
-
-const INTERNAL: ErrorCode = "INTERNAL";
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_TABLE, code);
-}
-
-/** A code that this version does not know becomes INTERNAL and keeps its name in the message. */
-export const errorRecord = v.pipe(
-  v.object({
-    code: nameText,
-    details: v.record(v.string(), v.unknown()),
-    stack: v.exactOptional(v.string()),
-  }),
-  v.transform(({ code, details, stack }): ErrorRecord => {
-    const known = isErrorCode(code)
-      ? { code, details }
-      : { code: INTERNAL, details: { ...details, message: code } };
-    return stack === undefined ? known : { ...known, stack };
-  }),
-);
 
 const path = v.pipe(v.array(v.string()), v.maxLength(64));
 const inputSource: v.GenericSchema<unknown, InputSource> = v.lazy(() =>

@@ -48,7 +48,10 @@ test("an error of a newer peer is an internal one here, its details kept", () =>
     error: { code: "FROM_THE_FUTURE" as never, details: { deep: { list: [1] } } },
   };
   const { status: got } = through(askStatus.answer, { status });
-  assert.deepEqual(got?.error, { code: "INTERNAL", details: { deep: { list: [1] } } });
+  assert.deepEqual(got?.error, {
+    code: "INTERNAL",
+    details: { deep: { list: [1] }, message: "FROM_THE_FUTURE" },
+  });
 });
 
 test("unknown fields are dropped", () => {

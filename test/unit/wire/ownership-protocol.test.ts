@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Cid, RunId } from "../../../src/model/ids.ts";
+import { cidOf } from "../../../src/artifact/cid.ts";
+import type { MemoKey, RunId } from "../../../src/model/ids.ts";
 import type { JournalEntry } from "../../../src/model/journal.ts";
 import { isMfError } from "../../../src/model/errors.ts";
 import type { PeerId } from "../../../src/model/peer.ts";
@@ -9,7 +10,8 @@ import { RUN_APPEND, RUN_OWNER, type JournalPage } from "../../../src/wire/owner
 
 const run = { flow: "f", id: "r" as RunId };
 const by = { peer: "p" as PeerId, name: "ada", ballot: 3 };
-const cid = "bafy" as Cid;
+const cid = cidOf("raw", Buffer.from("x"));
+const keyOf = (letter: string): MemoKey => letter.repeat(64) as MemoKey;
 const error = { code: "STEP_THREW" as const, details: { message: "no" }, stack: "at x" };
 const ENTRIES: readonly JournalEntry[] = [
   {
@@ -31,8 +33,8 @@ const ENTRIES: readonly JournalEntry[] = [
     t: "tasks-succeeded",
     at: 3,
     tasks: [
-      { step: "s", index: [1, 2], memoKey: "m" as never, attempt: 0, by: "ada", wallMs: 1.5 },
-      { step: "s", index: [], memoKey: "n" as never, by: "ada", wallMs: 0 },
+      { step: "s", index: [1, 2], memoKey: keyOf("a"), attempt: 0, by: "ada", wallMs: 1.5 },
+      { step: "s", index: [], memoKey: keyOf("b"), by: "ada", wallMs: 0 },
     ],
   },
   {
@@ -56,7 +58,7 @@ function pageOf(change: Partial<JournalPage> = {}): JournalPage {
     view: { length: 5, spans: [{ ballot: 3, peer: by.peer, from: 1 }], hasEnded: true },
     from: 0,
     entries: [...ENTRIES],
-    facts: [sampleFact("k", cid)],
+    facts: [sampleFact(keyOf("c"), cid)],
     inline: [{ id: cid, data: Uint8Array.of(1, 2, 3) }],
     summary: { ...sampleSummary(run, 1000), owner: by },
     ...change,
@@ -82,7 +84,10 @@ const WRONG: readonly [string, unknown][] = [
   ["a negative position", { ...pageOf(), from: -1 }],
   ["a fraction of a ballot", { ...pageOf(), by: { ...by, ballot: 1.5 } }],
   ["an unknown entry", { ...pageOf(), entries: [{ t: "run-burnt", at: 1 }] }],
-  ["a fact without outputs", { ...pageOf(), facts: [{ ...sampleFact("k", cid), outputs: 1 }] }],
+  [
+    "a fact without outputs",
+    { ...pageOf(), facts: [{ ...sampleFact(keyOf("c"), cid), outputs: 1 }] },
+  ],
   ["a name that is too long", { ...pageOf(), run: { flow: "f".repeat(1000), id: "r" } }],
   ["more entries than a page has", { ...pageOf(), entries: Array(600).fill(ENTRIES[4]) }],
   ["no run", { ...pageOf(), run: undefined }],

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { JournalCopy } from "../../../../daemon/ownership/journal-copy.ts";
 import { entryBytes, wireEntry } from "../../../../daemon/ownership/wire-entry.ts";
 import { fencedBy } from "../../../../daemon/ownership/fenced-by.ts";
+import { cidOf } from "../../../../src/artifact/cid.ts";
 import { isMfError, MfError } from "../../../../src/model/errors.ts";
 import { runText, type Cid, type MemoKey, type RunId } from "../../../../src/model/ids.ts";
 import type { JournalEntry, RunOwner } from "../../../../src/model/journal.ts";
@@ -16,6 +17,8 @@ import {
 import { FakeStore } from "../../../support/fake-store.ts";
 import { OwnershipMesh } from "../../../support/ownership-mesh.ts";
 
+const idOf = (text: string): Cid => cidOf("raw", Buffer.from(text));
+const keyOf = (i: number): MemoKey => i.toString(16).padStart(64, "0") as MemoKey;
 const run = { flow: "f", id: "r" as RunId };
 const peer = (name: string): PeerId => name as PeerId;
 const ownerOf = (name: string, ballot: number): RunOwner => ({ peer: peer(name), name, ballot });
@@ -25,7 +28,7 @@ const started: JournalEntry = {
   user: "u",
   file: "f.ts",
   bundleId: "b",
-  packageId: "package" as Cid,
+  packageId: idOf("package"),
   params: {},
   paramTexts: {},
   versions: {},
@@ -42,7 +45,7 @@ const changed = (owner: RunOwner): JournalEntry => ({
 const done = (i: number): JournalEntry => ({
   t: "tasks-succeeded",
   at: i,
-  tasks: [{ step: "s", index: [i], memoKey: `m${i}` as MemoKey, attempt: 0, by: "x", wallMs: 1 }],
+  tasks: [{ step: "s", index: [i], memoKey: keyOf(i), attempt: 0, by: "x", wallMs: 1 }],
 });
 
 /** A keeper, and two peers that speak the protocol by hand. */
@@ -148,8 +151,8 @@ test("a lagging copy is served from the store, page by page, with the facts its 
   const x = ownerOf("x", 1);
   await copy.write(() => ({ entries: [started, changed(x)] }));
   for (let i = 0; i < 600; i++) {
-    const facts = [{ ...sampleFact(`m${i}`, "out" as Cid), env: "e".repeat(100) }];
-    const inline = [{ id: `c${i}` as Cid, data: new Uint8Array(16_000) }];
+    const facts = [{ ...sampleFact(keyOf(i), idOf("out")), env: "e".repeat(100) }];
+    const inline = [{ id: idOf(`c${i}`), data: new Uint8Array(16_000) }];
     await copy.write(() => ({ entries: [done(i)], facts, inline }));
   }
   const loaded = await JournalCopy.load(run, store);
