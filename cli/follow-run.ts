@@ -1,12 +1,11 @@
 /** Follows a run of the mesh as `mf run` shows its own: until it ends, or until Ctrl-C, which detaches from it or cancels it. */
-import { connectDaemon } from "../src/client/control/control-client.ts";
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
-import type { RunEvent, RunProgress, RunResult } from "../src/engine/run-api.ts";
-import { delay } from "../src/env/clock.ts";
+import type { RunEvent, RunProgress, RunResult, StepProgress } from "../src/engine/run-api.ts";
 import { isMfError } from "../src/model/errors.ts";
 import type { CommandContext } from "./command-context.ts";
 import { EXIT_INTERRUPTED, type Interrupt } from "./interrupt.ts";
 import { peersText, showRun, type RunDisplay, type ShownRun } from "./output/run-display.ts";
+import { daemonAgain } from "./reconnect.ts";
 import { reportRun, type ReportOptions } from "./run-report.ts";
 
 export interface FollowRequest extends ReportOptions {
@@ -17,10 +16,6 @@ export interface FollowRequest extends ReportOptions {
   /** What Ctrl-C does to the run. */
   readonly onInterrupt: "detach" | "cancel";
 }
-
-/** A daemon that is restarted is back within this; the run goes on meanwhile. */
-const RECONNECT_MS_MAX = 30_000;
-const RECONNECT_MS = 500;
 
 /** Gives the exit code of the run, or of an interruption. */
 export async function followRun(context: CommandContext, request: FollowRequest): Promise<number> {
@@ -112,39 +107,46 @@ class Follower {
   }
 
   async #reconnect(signal: AbortSignal): Promise<boolean> {
-    const { clock, home } = this.#context;
     const { display, isQuiet } = this.#parts;
-    if (!isQuiet) display.say("the daemon of this home ended; the run goes on without it");
-    const deadline = clock.monotonic() + RECONNECT_MS_MAX;
-    while (clock.monotonic() < deadline && !signal.aborted) {
-      const connection = await connectDaemon(home, clock);
-      if (connection !== undefined) {
-        this.#closeOwn();
-        this.#side = connection.side;
-        this.#closeOwn = () => connection.close();
-        return true;
-      }
-      await delay(clock, RECONNECT_MS, signal);
-    }
-    return false;
+    if (!isQuiet) display.say("the daemon of this home ended; waiting until it is back");
+    const connection = await daemonAgain(this.#context, signal);
+    if (connection === undefined) return false;
+    this.#closeOwn();
+    this.#side = connection.side;
+    this.#closeOwn = () => connection.close();
+    return true;
   }
 }
 
 /** What a display needs of a run that is somewhere else. */
 class WatchedRun implements ShownRun {
   readonly #listeners = new Set<(event: RunEvent) => void>();
+  /** Steps whose end was told. */
+  readonly #ended = new Set<string>();
   #progress: RunProgress = { state: "running", steps: [], elapsedMs: 0 };
   #footer = "";
 
   take(event: Parameters<Parameters<DaemonSide["watch"]>[1]>[0]): void {
     if (event.t === "event") {
       this.#apply(event.event);
-      for (const listener of this.#listeners) listener(event.event);
+      this.#tell(event.event);
       return;
     }
     this.#progress = event.progress;
+    // A short step may have ended before anybody watched, or while nobody could.
+    for (const progress of event.progress.steps)
+      if (hasWorkedToEnd(progress))
+        this.#tell({ t: "step-finished", step: progress.name, progress });
     const work = peersText(event.peers ?? {});
     this.#footer = `owner ${event.owner}${work === "" ? "" : `; tasks by peer: ${work}`}`;
+  }
+
+  #tell(event: RunEvent): void {
+    if (event.t === "step-finished") {
+      if (this.#ended.has(event.step)) return;
+      this.#ended.add(event.step);
+    }
+    for (const listener of this.#listeners) listener(event);
   }
 
   /** The end of a step may come after the last picture of the run. */
@@ -168,4 +170,10 @@ class WatchedRun implements ShownRun {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+}
+
+/** As the engine tells it: a step of which everything was reused at once is no news. */
+function hasWorkedToEnd({ state, succeeded, failed, reused }: StepProgress): boolean {
+  const isOver = state === "succeeded" || state === "failed";
+  return isOver && succeeded + failed > reused;
 }
