@@ -1,5 +1,6 @@
 /** Follows a run of the mesh as `mf run` shows its own: until it ends, or until Ctrl-C, which detaches from it or cancels it. */
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
+import type { RunStatus } from "../src/client/runs.ts";
 import type { RunEvent, RunProgress, RunResult, StepProgress } from "../src/engine/run-api.ts";
 import { isMfError } from "../src/model/errors.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -30,9 +31,11 @@ export async function followRun(context: CommandContext, request: FollowRequest)
   });
   try {
     const result = await follower.toEnd(detach.signal);
+    const status = isQuiet ? undefined : await follower.statusAtEnd();
+    if (status !== undefined) watched.end(status);
     display.stop();
     const code = reportRun(context, result, request);
-    if (!isQuiet) await follower.tellPeers();
+    if (status !== undefined) tellPeers(context, status);
     return code;
   } catch (error) {
     display.stop();
@@ -87,18 +90,13 @@ class Follower {
       display.say("cancelling: nothing new starts, what is done is kept (Ctrl-C again forces)");
   }
 
-  /** Who did the work, if anybody had to. A daemon that ended meanwhile is no matter any more. */
-  async tellPeers(): Promise<void> {
+  /** A daemon that ended meanwhile is no matter any more. */
+  async statusAtEnd(): Promise<RunStatus | undefined> {
     try {
-      const { steps } = await this.#side.status(this.#parts.request.run);
-      const work = new Map<string, number>();
-      for (const { peers } of steps)
-        for (const [name, tasks] of Object.entries(peers))
-          work.set(name, (work.get(name) ?? 0) + tasks);
-      const text = peersText(Object.fromEntries(work));
-      if (text !== "") this.#context.terminal.err(`tasks by peer: ${text}\n`);
+      return await this.#side.status(this.#parts.request.run);
     } catch (error) {
       this.#context.logger.debug("follow.status-missing", { error });
+      return undefined;
     }
   }
 
@@ -118,6 +116,16 @@ class Follower {
   }
 }
 
+/** Who did the work, if anybody had to. */
+function tellPeers({ terminal }: CommandContext, { steps }: RunStatus): void {
+  const work = new Map<string, number>();
+  for (const { peers } of steps)
+    for (const [name, tasks] of Object.entries(peers))
+      work.set(name, (work.get(name) ?? 0) + tasks);
+  const text = peersText(Object.fromEntries(work));
+  if (text !== "") terminal.err(`tasks by peer: ${text}\n`);
+}
+
 /** What a display needs of a run that is somewhere else. */
 class WatchedRun implements ShownRun {
   readonly #listeners = new Set<(event: RunEvent) => void>();
@@ -132,13 +140,26 @@ class WatchedRun implements ShownRun {
       this.#tell(event.event);
       return;
     }
-    this.#progress = event.progress;
-    // A short step may have ended before anybody watched, or while nobody could.
-    for (const progress of event.progress.steps)
-      if (hasWorkedToEnd(progress))
-        this.#tell({ t: "step-finished", step: progress.name, progress });
+    this.#show(event.progress);
     const work = peersText(event.peers ?? {});
     this.#footer = `owner ${event.owner}${work === "" ? "" : `; tasks by peer: ${work}`}`;
+  }
+
+  /** A short run may end before there is any picture of it; how long its steps took is not known then. */
+  end({ steps }: RunStatus): void {
+    const shown = new Map(this.#progress.steps.map((step) => [step.name, step]));
+    const ended = steps.map(({ name, state, tasks }): StepProgress => {
+      const before = shown.get(name);
+      return before?.state === state ? before : { name, state, ...tasks, wallMs: 0 };
+    });
+    this.#show({ ...this.#progress, steps: ended });
+  }
+
+  /** A short step may have ended before anybody watched, or while nobody could. */
+  #show(progress: RunProgress): void {
+    this.#progress = progress;
+    for (const step of progress.steps)
+      if (hasWorkedToEnd(step)) this.#tell({ t: "step-finished", step: step.name, progress: step });
   }
 
   #tell(event: RunEvent): void {

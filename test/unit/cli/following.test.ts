@@ -132,3 +132,28 @@ test("a step that ended before anybody watched is told, once", async (t) => {
   const told = err.split("\n").filter((text) => text.startsWith("succeeded "));
   assert.deepEqual(told, ["succeeded quick: 3/3 · 5 ms", "succeeded late: 3/3 · 5 ms"]);
 });
+
+test("of a run too short for any picture the steps are told at its end", async (t) => {
+  const daemon = await serveFakeDaemon(
+    fakeDaemon({
+      status: async () => ({
+        run: RUN,
+        flow: "demo",
+        state: "succeeded",
+        owner: "ada",
+        sealed: true,
+        steps: [
+          {
+            name: "quick",
+            state: "succeeded",
+            tasks: { total: 2, succeeded: 2, failed: 0, reused: 1, running: 0 },
+            peers: { ada: 2 },
+          },
+        ],
+        attempts: { total: 2, lost: 0, failed: 0 },
+      }),
+    }),
+  );
+  const { err } = await placeOf(t, [daemon]).mf(["watch", RUN], { MF_HOME: daemon.home });
+  assert.equal(err, "succeeded quick: 2/2 · 1 reused\ntasks by peer: ada 2\n");
+});
