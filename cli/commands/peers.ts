@@ -7,6 +7,7 @@ import { delay } from "../../src/env/clock.ts";
 import { isMfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withDaemon } from "../compose.ts";
+import { warnEqualNames } from "../equal-names.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { bytesText } from "../output/format.ts";
 import { createPaint } from "../output/paint.ts";
@@ -28,7 +29,7 @@ export function peersCommand(context: CommandContext, options: PeersOptions): Pr
     if (options.watch !== true) {
       const rows = await side.peers();
       show(context, rows, options);
-      if (options.json !== true) warnEqualNames(context, rows);
+      if (options.json !== true) warnEqualNames(context.terminal, rows);
       return 0;
     }
     const interrupt = listenForInterrupt();
@@ -93,16 +94,6 @@ function show(context: CommandContext, rows: readonly PeerRow[], options: PeersO
   // What was asked for in full is not cut to the width of the window.
   const page = isWide ? { ...terminal, width: () => Number.MAX_SAFE_INTEGER } : terminal;
   terminal.out(terminal.isOutTty ? drawTable(page, rows, columns) : drawTsv(rows, columns));
-}
-
-/** Lists, counts and logs tell peers apart by name alone. */
-function warnEqualNames({ terminal }: CommandContext, rows: readonly PeerRow[]): void {
-  const present = rows.filter(({ state }) => state !== "left").map(({ name }) => name);
-  const twice = new Set(present.filter((name, at) => present.indexOf(name) !== at));
-  for (const name of twice)
-    terminal.err(
-      `warning: several peers are called ${name}; give one another name: mfd stop, then mfd start --name NAME\n`,
-    );
 }
 
 function shortRow(row: PeerRow): object {
