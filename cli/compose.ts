@@ -21,6 +21,9 @@ import type { Store } from "../src/store/ports.ts";
 import { bringingSide } from "./bringing-side.ts";
 import type { CommandContext } from "./command-context.ts";
 
+/** The name of the peer that `mf run` is without a daemon. */
+export const LONE_PEER = "local";
+
 /** A reading command holds the store for a moment only: worth waiting for. */
 const STORE_WAIT_MS = 4_000;
 const STORE_RETRY_MS = 60;
@@ -61,7 +64,7 @@ export async function openRunSide(
       locate: (ids) => store.locate(ids),
     });
     hosts.warm();
-    const engine = createEngine({ store, hosts, clock, random, logger, peer: "local", capacity });
+    const engine = createEngine({ store, hosts, clock, random, logger, peer: LONE_PEER, capacity });
     const live = (run: RunRef): RunProgress | undefined =>
       engine
         .running()

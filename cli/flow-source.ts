@@ -6,6 +6,7 @@ import { checkTypes } from "../src/code/check-types.ts";
 import { loadFlow, type LoadedFlow } from "../src/code/load-flow.ts";
 import { isMfError, MfError } from "../src/model/errors.ts";
 import type { CommandContext } from "./command-context.ts";
+import type { Interrupt } from "./interrupt.ts";
 
 export interface FlowSourceOptions {
   readonly params: Readonly<Record<string, string>>;
@@ -41,6 +42,19 @@ export async function loadFlowSource(
   return loaded.value;
 }
 
+/** The same, for a command that listens for Ctrl-C: that ends the compilers too, and their complaint is not the flow's. */
+export async function loadUnlessInterrupted(
+  context: CommandContext,
+  file: string,
+  { interrupt, ...options }: FlowSourceOptions & { readonly interrupt: Interrupt },
+): Promise<LoadedFlow> {
+  try {
+    return await loadFlowSource(context, file, options);
+  } catch (error) {
+    throw interrupt.isAsked() ? new MfError("INTERRUPTED") : error;
+  }
+}
+
 /** A home that cannot be written is the store's to report; looking at a flow works without. */
 function cacheOption(home: string): { cacheDir?: string } {
   const cacheDir = join(home, "cache");
@@ -53,28 +67,32 @@ function cacheOption(home: string): { cacheDir?: string } {
   }
 }
 
+export interface ParamOptions {
+  readonly param?: readonly string[];
+  readonly paramsFile?: string;
+}
+
 /** `-P file.json` first, then each `-p name=value` over it. Values of the file that are not text travel as JSON text. */
 export async function readParams(
-  given: readonly string[],
-  paramsFile: string | undefined,
+  { param = [], paramsFile }: ParamOptions,
+  command: string,
 ): Promise<Record<string, string>> {
   const params =
-    paramsFile === undefined ? new Map<string, string>() : await readParamsFile(paramsFile);
-  for (const text of given) {
+    paramsFile === undefined
+      ? new Map<string, string>()
+      : await readParamsFile(paramsFile, command);
+  for (const text of param) {
     const at = text.indexOf("=");
     if (at <= 0)
-      throw new MfError("USAGE", {
-        message: `-p takes name=value, not "${text}".`,
-        command: "run",
-      });
+      throw new MfError("USAGE", { message: `-p takes name=value, not "${text}".`, command });
     params.set(text.slice(0, at), text.slice(at + 1));
   }
   return Object.fromEntries(params);
 }
 
-async function readParamsFile(file: string): Promise<Map<string, string>> {
+async function readParamsFile(file: string, command: string): Promise<Map<string, string>> {
   const wrong = (reason: string): MfError =>
-    new MfError("USAGE", { message: `-P ${file}: ${reason}.`, command: "run" });
+    new MfError("USAGE", { message: `-P ${file}: ${reason}.`, command });
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw wrong(error.code === "ENOENT" ? "there is no such file" : error.message);
   });

@@ -1,12 +1,12 @@
 /** Follows a run of the mesh as `mf run` shows its own: until it ends, or until Ctrl-C, which detaches from it or cancels it. */
-import { connectDaemon } from "../src/client/control/control-client.ts";
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
-import type { RunEvent, RunProgress, RunResult } from "../src/engine/run-api.ts";
-import { delay } from "../src/env/clock.ts";
+import type { RunStatus } from "../src/client/runs.ts";
+import type { RunEvent, RunProgress, RunResult, StepProgress } from "../src/engine/run-api.ts";
 import { isMfError } from "../src/model/errors.ts";
 import type { CommandContext } from "./command-context.ts";
 import { EXIT_INTERRUPTED, type Interrupt } from "./interrupt.ts";
 import { peersText, showRun, type RunDisplay, type ShownRun } from "./output/run-display.ts";
+import { daemonAgain } from "./reconnect.ts";
 import { reportRun, type ReportOptions } from "./run-report.ts";
 
 export interface FollowRequest extends ReportOptions {
@@ -17,10 +17,6 @@ export interface FollowRequest extends ReportOptions {
   /** What Ctrl-C does to the run. */
   readonly onInterrupt: "detach" | "cancel";
 }
-
-/** A daemon that is restarted is back within this; the run goes on meanwhile. */
-const RECONNECT_MS_MAX = 30_000;
-const RECONNECT_MS = 500;
 
 /** Gives the exit code of the run, or of an interruption. */
 export async function followRun(context: CommandContext, request: FollowRequest): Promise<number> {
@@ -35,9 +31,11 @@ export async function followRun(context: CommandContext, request: FollowRequest)
   });
   try {
     const result = await follower.toEnd(detach.signal);
+    const status = isQuiet ? undefined : await follower.statusAtEnd();
+    if (status !== undefined) watched.end(status);
     display.stop();
     const code = reportRun(context, result, request);
-    if (!isQuiet) await follower.tellPeers();
+    if (status !== undefined) tellPeers(context, status);
     return code;
   } catch (error) {
     display.stop();
@@ -92,18 +90,13 @@ class Follower {
       display.say("cancelling: nothing new starts, what is done is kept (Ctrl-C again forces)");
   }
 
-  /** Who did the work, if anybody had to. A daemon that ended meanwhile is no matter any more. */
-  async tellPeers(): Promise<void> {
+  /** A daemon that ended meanwhile is no matter any more. */
+  async statusAtEnd(): Promise<RunStatus | undefined> {
     try {
-      const { steps } = await this.#side.status(this.#parts.request.run);
-      const work = new Map<string, number>();
-      for (const { peers } of steps)
-        for (const [name, tasks] of Object.entries(peers))
-          work.set(name, (work.get(name) ?? 0) + tasks);
-      const text = peersText(Object.fromEntries(work));
-      if (text !== "") this.#context.terminal.err(`tasks by peer: ${text}\n`);
+      return await this.#side.status(this.#parts.request.run);
     } catch (error) {
       this.#context.logger.debug("follow.status-missing", { error });
+      return undefined;
     }
   }
 
@@ -112,39 +105,69 @@ class Follower {
   }
 
   async #reconnect(signal: AbortSignal): Promise<boolean> {
-    const { clock, home } = this.#context;
     const { display, isQuiet } = this.#parts;
-    if (!isQuiet) display.say("the daemon of this home ended; the run goes on without it");
-    const deadline = clock.monotonic() + RECONNECT_MS_MAX;
-    while (clock.monotonic() < deadline && !signal.aborted) {
-      const connection = await connectDaemon(home, clock);
-      if (connection !== undefined) {
-        this.#closeOwn();
-        this.#side = connection.side;
-        this.#closeOwn = () => connection.close();
-        return true;
-      }
-      await delay(clock, RECONNECT_MS, signal);
-    }
-    return false;
+    if (!isQuiet) display.say("the daemon of this home ended; waiting until it is back");
+    const connection = await daemonAgain(this.#context, signal);
+    if (connection === undefined) return false;
+    this.#closeOwn();
+    this.#side = connection.side;
+    this.#closeOwn = () => connection.close();
+    return true;
   }
+}
+
+/** Who did the work, if anybody had to. */
+function tellPeers({ terminal }: CommandContext, { steps }: RunStatus): void {
+  const work = new Map<string, number>();
+  for (const { peers } of steps)
+    for (const [name, tasks] of Object.entries(peers))
+      work.set(name, (work.get(name) ?? 0) + tasks);
+  const text = peersText(Object.fromEntries(work));
+  if (text !== "") terminal.err(`tasks by peer: ${text}\n`);
 }
 
 /** What a display needs of a run that is somewhere else. */
 class WatchedRun implements ShownRun {
   readonly #listeners = new Set<(event: RunEvent) => void>();
+  /** Steps whose end was told. */
+  readonly #ended = new Set<string>();
   #progress: RunProgress = { state: "running", steps: [], elapsedMs: 0 };
   #footer = "";
 
   take(event: Parameters<Parameters<DaemonSide["watch"]>[1]>[0]): void {
     if (event.t === "event") {
       this.#apply(event.event);
-      for (const listener of this.#listeners) listener(event.event);
+      this.#tell(event.event);
       return;
     }
-    this.#progress = event.progress;
+    this.#show(event.progress);
     const work = peersText(event.peers ?? {});
     this.#footer = `owner ${event.owner}${work === "" ? "" : `; tasks by peer: ${work}`}`;
+  }
+
+  /** A short run may end before there is any picture of it; how long its steps took is not known then. */
+  end({ steps }: RunStatus): void {
+    const shown = new Map(this.#progress.steps.map((step) => [step.name, step]));
+    const ended = steps.map(({ name, state, tasks }): StepProgress => {
+      const before = shown.get(name);
+      return before?.state === state ? before : { name, state, ...tasks, wallMs: 0 };
+    });
+    this.#show({ ...this.#progress, steps: ended });
+  }
+
+  /** A short step may have ended before anybody watched, or while nobody could. */
+  #show(progress: RunProgress): void {
+    this.#progress = progress;
+    for (const step of progress.steps)
+      if (hasWorkedToEnd(step)) this.#tell({ t: "step-finished", step: step.name, progress: step });
+  }
+
+  #tell(event: RunEvent): void {
+    if (event.t === "step-finished") {
+      if (this.#ended.has(event.step)) return;
+      this.#ended.add(event.step);
+    }
+    for (const listener of this.#listeners) listener(event);
   }
 
   /** The end of a step may come after the last picture of the run. */
@@ -168,4 +191,10 @@ class WatchedRun implements ShownRun {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+}
+
+/** As the engine tells it: a step of which everything was reused at once is no news. */
+function hasWorkedToEnd({ state, succeeded, failed, reused }: StepProgress): boolean {
+  const isOver = state === "succeeded" || state === "failed";
+  return isOver && succeeded + failed > reused;
 }

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { parseDurationText } from "./output/format.ts";
 
 /** An option that may be repeated. */
-export function collect(value: string, before: readonly string[]): string[] {
+export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
@@ -24,7 +24,7 @@ export function duration(text: string): number {
   return ms;
 }
 
-export function labels(value: string, before: readonly string[]): string[] {
+export function labels(value: string, before: readonly string[] = []): string[] {
   if (!/^[\w.-]{1,64}(=[\w.-]{0,64})?$/.test(value))
     throw new InvalidArgumentError("Write a label as name or name=value.");
   return [...before, value];

@@ -1,5 +1,5 @@
 /** The commands and their options, as commander declares them. Nothing heavy is imported here: each action loads its command. */
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Option, type OutputConfiguration } from "commander";
 import { MfError } from "../src/model/errors.ts";
 import type { Action, CommandContext } from "./command-context.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
@@ -12,15 +12,17 @@ export async function runProgram(
   context: CommandContext,
 ): Promise<number> {
   let chosen: Action | undefined;
-  const program = createProgram((action) => {
-    chosen = action;
-  });
-  program.configureOutput({
-    writeOut: (text) => context.terminal.out(text),
-    // A usage error is thrown and rendered like every other.
-    writeErr: () => undefined,
-    getOutHelpWidth: () => context.terminal.width(),
-  });
+  const program = createProgram(
+    (action) => {
+      chosen = action;
+    },
+    {
+      writeOut: (text) => context.terminal.out(text),
+      // A usage error is thrown and rendered like every other.
+      writeErr: () => undefined,
+      getOutHelpWidth: () => context.terminal.width(),
+    },
+  );
   if (argv.length === 0) {
     program.outputHelp();
     return 0;
@@ -61,9 +63,14 @@ export const COMMAND_NAMES: readonly string[] = [
   "version",
 ];
 
-export function createProgram(choose: (action: Action) => void): Command {
+export function createProgram(
+  choose: (action: Action) => void,
+  output: OutputConfiguration = {},
+): Command {
   const program = new Command("mf");
   program
+    // Before the commands are added: each takes over what its program has at that moment.
+    .configureOutput(output)
     .description("Scientific workflows on the machines a lab already has.")
     .version(packageVersion(), "-V, --version")
     .exitOverride()
@@ -90,7 +97,7 @@ function addFlowCommands(program: Command, choose: (action: Action) => void): vo
     .command("run")
     .description("run a flow here; tasks whose results are known are reused")
     .argument("<file>", "flow file")
-    .option("-p, --param <name=value>", "a parameter (may be repeated)", collect, [])
+    .option("-p, --param <name=value>", "a parameter (may be repeated)", collect)
     .option("-P, --params-file <file>", "parameters as a JSON object")
     .option("--json", "end with one JSON object: run, state, durationMs, tasks")
     .option("--no-check", "do not check types first")

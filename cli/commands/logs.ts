@@ -13,6 +13,7 @@ import type { StepStatus } from "../../src/client/runs.ts";
 import type { RunSummary } from "../../src/model/journal.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
+import { daemonAgain } from "../reconnect.ts";
 import { EXIT_INTERRUPTED, listenForInterrupt } from "../interrupt.ts";
 import { LogWriter } from "../output/log-writer.ts";
 import { createPaint } from "../output/paint.ts";
@@ -64,7 +65,8 @@ export async function logsCommand(
       const { steps } = await readSide.status(target.run);
       checkStep(pathspec, target, steps);
       if (daemon === undefined) return { summary, steps, isTold: false };
-      await tellFromDaemon(daemon, { ...target, run: runText(summary.run) }, { writer, options });
+      const exact = { ...target, run: runText(summary.run) };
+      await tellFromDaemon(context, { daemon, target: exact, writer }, options);
       return { summary, steps, isTold: true };
     });
   } catch (error) {
@@ -88,29 +90,69 @@ function checkStep(pathspec: string, target: Target, steps: readonly StepStatus[
 }
 
 interface Telling {
+  readonly daemon: DaemonSide;
+  readonly target: Target;
   readonly writer: LogWriter<ShownLine>;
-  readonly options: LogsOptions;
 }
 
+/** While it follows, a daemon that ends is waited for: what was told is not told again. */
 async function tellFromDaemon(
-  daemon: DaemonSide,
-  target: Target,
-  { writer, options }: Telling,
+  context: CommandContext,
+  { daemon, target, writer }: Telling,
+  { follow = false }: LogsOptions,
 ): Promise<void> {
   const interrupt = listenForInterrupt();
   const stop = new AbortController();
   interrupt.onAsked(() => stop.abort());
+  const untold = new UntoldLines();
   const take = async (lines: readonly LogLine[]): Promise<void> => {
     if (lines.length === 0) writer.endFirst();
-    else writer.add(lines.map(shownLine));
+    else writer.add(untold.of(lines).map(shownLine));
     // A pipe that is read slowly slows the peers down; nothing piles up here.
     await flushStreams();
   };
+  let side = daemon;
+  let closeOwn = (): void => undefined;
   try {
-    await daemon.logs({ ...target, follow: options.follow === true }, take, stop.signal);
-    writer.endFirst();
+    for (;;) {
+      try {
+        await side.logs({ ...target, follow }, take, stop.signal);
+        return writer.endFirst();
+      } catch (error) {
+        if (!follow || !isMfError(error, "CONTROL_LOST")) throw error;
+        context.terminal.err("the daemon of this home ended; waiting until it is back\n");
+        const again = await daemonAgain(context, stop.signal);
+        if (again === undefined) throw stop.signal.aborted ? new MfError("INTERRUPTED") : error;
+        closeOwn();
+        ({ side } = again);
+        closeOwn = () => again.close();
+        untold.startOver();
+      }
+    }
   } finally {
+    closeOwn();
     interrupt.stop();
+  }
+}
+
+/** Another daemon tells a run's lines from the first on. Those of one attempt come in order, so counting them is enough. */
+class UntoldLines {
+  readonly #told = new Map<string, number>();
+  #heard = new Map<string, number>();
+
+  startOver(): void {
+    this.#heard = new Map();
+  }
+
+  of(lines: readonly LogLine[]): LogLine[] {
+    return lines.filter(({ peer, step, index, attempt, stream }) => {
+      const source = `${peer} ${taskText({ step, index })} ${attempt} ${stream}`;
+      const heard = (this.#heard.get(source) ?? 0) + 1;
+      this.#heard.set(source, heard);
+      if (heard <= (this.#told.get(source) ?? 0)) return false;
+      this.#told.set(source, heard);
+      return true;
+    });
   }
 }
 

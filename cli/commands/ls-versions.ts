@@ -4,6 +4,9 @@ import { warnUnanswered, withReadSide } from "../compose.ts";
 import { ageText, bytesText, isoTime } from "../output/format.ts";
 import { writeTable } from "../output/table.ts";
 
+/** Ids begin alike; this much tells them apart, and is enough for `mf get c:ID`. */
+const ID_SHOWN = 16;
+
 export async function lsVersionsCommand(
   context: CommandContext,
   prefix: string | undefined,
@@ -21,7 +24,7 @@ export async function lsVersionsCommand(
   const now = context.clock.now();
   writeTable(context.terminal, rows, [
     { title: "artifact", text: (row) => row.artifact },
-    { title: "id", text: (row) => row.id },
+    { title: "id", text: (row) => shortId(row.id), raw: (row) => row.id },
     { title: "run", text: (row) => row.run },
     { title: "at", text: (row) => ageText(row.at, now), raw: (row) => isoTime(row.at) },
     { title: "by", text: (row) => row.by },
@@ -34,4 +37,8 @@ export async function lsVersionsCommand(
     { title: "peers", text: (row) => row.peers.join(",") },
   ]);
   return 0;
+}
+
+function shortId(id: string): string {
+  return id.slice(0, ID_SHOWN);
 }

@@ -2,14 +2,17 @@
  * `mf peers`: every machine of the mesh. JSON: [{"name","id","self","state","cpus","memBytes","gpus","load","slots","version"}], with
  * --wide all that is known of each.
  */
-import type { PeerRow } from "../../src/client/control/daemon-side.ts";
+import type { DaemonSide, PeerRow } from "../../src/client/control/daemon-side.ts";
 import { delay } from "../../src/env/clock.ts";
+import { isMfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withDaemon } from "../compose.ts";
+import { warnEqualNames } from "../equal-names.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { bytesText } from "../output/format.ts";
 import { createPaint } from "../output/paint.ts";
 import { drawTable, drawTsv, type Column } from "../output/table.ts";
+import { daemonAgain } from "../reconnect.ts";
 
 export interface PeersOptions extends CommonOptions {
   readonly wide?: boolean;
@@ -24,25 +27,58 @@ const SCREEN_CLEAR = "\u001B[H\u001B[J";
 export function peersCommand(context: CommandContext, options: PeersOptions): Promise<number> {
   return withDaemon(context, async (side) => {
     if (options.watch !== true) {
-      show(context, await side.peers(), options);
+      const rows = await side.peers();
+      show(context, rows, options);
+      if (options.json !== true) warnEqualNames(context.terminal, rows);
       return 0;
     }
     const interrupt = listenForInterrupt();
     const stop = new AbortController();
     interrupt.onAsked(() => stop.abort());
-    const isRedrawn = context.terminal.isOutTty && options.json !== true;
     try {
-      while (!stop.signal.aborted) {
-        const rows = await side.peers();
-        if (isRedrawn) context.terminal.out(SCREEN_CLEAR);
-        show(context, rows, options);
-        await delay(context.clock, WATCH_INTERVAL_MS, stop.signal);
-      }
+      await watchPeers(context, { side, signal: stop.signal }, options);
     } finally {
       interrupt.stop();
     }
     return 0;
   });
+}
+
+interface Watching {
+  readonly side: DaemonSide;
+  readonly signal: AbortSignal;
+}
+
+/** A daemon that is restarted meanwhile is waited for. */
+async function watchPeers(
+  context: CommandContext,
+  { side: first, signal }: Watching,
+  options: PeersOptions,
+): Promise<void> {
+  const isRedrawn = context.terminal.isOutTty && options.json !== true;
+  let side = first;
+  let closeOwn = (): void => undefined;
+  try {
+    while (!signal.aborted) {
+      try {
+        const rows = await side.peers();
+        if (isRedrawn) context.terminal.out(SCREEN_CLEAR);
+        show(context, rows, options);
+        await delay(context.clock, WATCH_INTERVAL_MS, signal);
+      } catch (error) {
+        if (!isMfError(error, "CONTROL_LOST")) throw error;
+        context.terminal.err("the daemon of this home ended; waiting until it is back\n");
+        const again = await daemonAgain(context, signal);
+        if (again === undefined && !signal.aborted) throw error;
+        if (again === undefined) return;
+        closeOwn();
+        ({ side } = again);
+        closeOwn = () => again.close();
+      }
+    }
+  } finally {
+    closeOwn();
+  }
 }
 
 function show(context: CommandContext, rows: readonly PeerRow[], options: PeersOptions): void {
@@ -117,7 +153,7 @@ function mainColumns({ terminal }: CommandContext, isWide: boolean): Column<Peer
       title: "latency",
       align: "right",
       text: (row) => (row.latencyMs === undefined ? "-" : `${row.latencyMs.toFixed(1)} ms`),
-      raw: (row) => (row.latencyMs === undefined ? "" : String(row.latencyMs)),
+      raw: (row) => (row.latencyMs === undefined ? "" : row.latencyMs.toFixed(3)),
     },
   ];
 }

@@ -9,7 +9,7 @@ import { runText } from "../../src/model/ids.ts";
 import type { LoadedFlow } from "../../src/code/load-flow.ts";
 import type { CommandContext, CommonOptions } from "../command-context.ts";
 import { openRunSide, type RunSide } from "../compose.ts";
-import { loadFlowSource, readParams } from "../flow-source.ts";
+import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
@@ -17,9 +17,7 @@ import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
 import { submitFlow, userName } from "../submit-flow.ts";
 
-export interface RunOptions extends CommonOptions {
-  readonly param: readonly string[];
-  readonly paramsFile?: string;
+export interface RunOptions extends CommonOptions, ParamOptions {
   readonly check: boolean;
   readonly cache: boolean;
   readonly seed?: string;
@@ -34,8 +32,9 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<number> {
   const interrupt = listenForInterrupt();
-  const params = await readParams(options.param, options.paramsFile);
-  const loading = loadFlowSource(context, file, {
+  const params = await readParams(options, "run");
+  const loading = loadUnlessInterrupted(context, file, {
+    interrupt,
     params,
     validateParams: true,
     checkTypes: options.check,

@@ -1,6 +1,7 @@
 /** `mf status`: a run's steps and counts. JSON: {"run","flow","state","owner","sealed","steps","attempts"} and, where the run ended by one, "error". */
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
-import { withReadSide } from "../compose.ts";
+import { LONE_PEER, withReadSide } from "../compose.ts";
+import { hasEnded } from "../../src/client/run-result.ts";
 import { fromErrorRecord } from "../../src/model/errors.ts";
 import { errorText } from "../render-error.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
@@ -12,7 +13,10 @@ export async function statusCommand(
   run: string,
   options: CommonOptions,
 ): Promise<number> {
-  const status = await withReadSide(context, (readSide) => readSide.status(run));
+  const { status, hasDaemon } = await withReadSide(context, async (readSide, daemon) => ({
+    status: await readSide.status(run),
+    hasDaemon: daemon !== undefined,
+  }));
   if (options.json === true) {
     writeJson(context, status);
     return 0;
@@ -35,6 +39,8 @@ export async function statusCommand(
     })),
     { title: "peers", text: (step) => peersText(step.peers) },
   ]);
+  if (!hasDaemon && status.owner !== LONE_PEER && !hasEnded(status))
+    terminal.err("No daemon runs here: this is what it knew last. It may have ended elsewhere.\n");
   if (status.error !== undefined)
     terminal.err(errorText(fromErrorRecord(status.error), terminal.colourErr));
   return 0;

@@ -1,16 +1,14 @@
 /** `mf submit`: load and check the flow here, hand it to the daemon, follow it. Ctrl-C detaches; nothing here stops the run. */
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withDaemon } from "../compose.ts";
-import { loadFlowSource, readParams } from "../flow-source.ts";
+import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { DaemonSide } from "../../src/client/control/daemon-side.ts";
 
-export interface SubmitOptions extends CommonOptions, SubmitSettings {
-  readonly param: readonly string[];
-  readonly paramsFile?: string;
+export interface SubmitOptions extends CommonOptions, ParamOptions, SubmitSettings {
   readonly check: boolean;
   readonly detach?: boolean;
   readonly quiet?: boolean;
@@ -23,7 +21,7 @@ export async function submitCommand(
 ): Promise<number> {
   const interrupt = listenForInterrupt();
   try {
-    const params = await readParams(options.param, options.paramsFile);
+    const params = await readParams(options, "submit");
     return await withDaemon(context, (side) =>
       submitAndFollow(context, { side, interrupt, file, params }, options),
     );
@@ -44,7 +42,8 @@ async function submitAndFollow(
   { side, interrupt, file, params }: Submission,
   options: SubmitOptions,
 ): Promise<number> {
-  const loaded = await loadFlowSource(context, file, {
+  const loaded = await loadUnlessInterrupted(context, file, {
+    interrupt,
     params,
     validateParams: true,
     checkTypes: options.check,

@@ -1,5 +1,6 @@
 /** `mfd start`: checks what was typed, then becomes the daemon (--foreground) or starts it as a process of its own and waits until it answers. */
 import type { CommonOptions } from "../../cli/command-context.ts";
+import { warnEqualNames } from "../../cli/equal-names.ts";
 import { connectDaemon } from "../../src/client/control/control-client.ts";
 import type { DaemonStatus } from "../../src/client/control/daemon-side.ts";
 import { MfError } from "../../src/model/errors.ts";
@@ -12,7 +13,7 @@ import {
 } from "../config/daemon-options.ts";
 import { hostFacts } from "../config/host-facts.ts";
 import { readRemembered } from "../config/remembered.ts";
-import type { DaemonContext } from "../daemon-context.ts";
+import { type DaemonContext, withDaemon } from "../daemon-context.ts";
 import { inputFromParent, tellParent } from "./parent-link.ts";
 import { runDaemon } from "./run-daemon.ts";
 import { spawnDaemon } from "./spawn-daemon.ts";
@@ -42,6 +43,8 @@ export async function startCommand(context: DaemonContext, given: StartOptions):
   const status = await spawnDaemon(context, given);
   const text = given.json === true ? JSON.stringify(status) : readyText(status, context.home);
   context.terminal.out(`${text}\n`);
+  if (given.json !== true && status.peers > 1)
+    warnEqualNames(context.terminal, await withDaemon(context, (side) => side.peers()));
   return 0;
 }
 

@@ -32,7 +32,14 @@ export function daemonSideOf(
     directory: network.membership,
     exchange: network.bulk,
     store,
-    ownership: work.ownership,
+    ownership: {
+      async submit(flowPackage, request) {
+        const submitted = await work.ownership.submit(flowPackage, request);
+        // A draining peer gives away what it owns, so also what it is given now.
+        if (work.isRefusing()) await work.handOver();
+        return submitted;
+      },
+    },
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),
     admission,

@@ -7,7 +7,7 @@ import type { Store } from "../../src/store/ports.ts";
 import { othersAlive } from "../../src/wire/peer-directory.ts";
 import { createBulk, type Bulk } from "../bulk/bulk.ts";
 import type { DaemonOptions } from "../config/daemon-options.ts";
-import { portOf, writeRemembered } from "../config/remembered.ts";
+import { listenedOn, portOf, writeRemembered } from "../config/remembered.ts";
 import type { DaemonBase } from "./daemon-base.ts";
 import { createMachine, type Machine } from "../machine/machine.ts";
 import { loadRecordOf } from "../machine/load-record.ts";
@@ -164,9 +164,10 @@ function isFree(hostAndPort: string): Promise<boolean> {
   });
 }
 
-function remember({ home, name }: DaemonOptions, listening: readonly string[]): void {
+function remember({ home, name, listen }: DaemonOptions, listening: readonly string[]): void {
   const port = portOf(listening);
-  writeRemembered(home, { name, ...(port === undefined ? {} : { port }) });
+  const where = port === undefined ? {} : { port, listen: listenedOn(listen, listening) };
+  writeRemembered(home, { name, ...where });
 }
 
 function profileOf({ options, env }: DaemonBase, { admission }: Admitted): PeerProfile {

@@ -19,7 +19,7 @@ export interface DaemonOptions {
   readonly home: string;
   /** How people know this peer. @default what was remembered, else the host's name */
   readonly name: string;
-  /** `host:port`; port 0 is any. @default 0.0.0.0 with the port it had before */
+  /** `host:port`; port 0 is any. @default where it listened before, else everywhere */
   readonly listen: readonly string[];
   /** To use where `listen` fails because a remembered port is taken; undefined where the person named the port. */
   readonly listenFallback?: readonly string[];
@@ -94,9 +94,9 @@ function listenOptions(
 ): Pick<DaemonOptions, "listen" | "listenFallback"> {
   if (given.length > LISTEN_MAX) throw usage(`--listen: at most ${LISTEN_MAX} addresses.`);
   if (given.length > 0) return { listen: given.map(checkedAddress) };
-  const { port } = remembered;
-  if (port === undefined) return { listen: ["0.0.0.0:0"] };
-  return { listen: [`0.0.0.0:${port}`], listenFallback: ["0.0.0.0:0"] };
+  const { port, listen = port === undefined ? undefined : [`0.0.0.0:${port}`] } = remembered;
+  if (listen === undefined) return { listen: ["0.0.0.0:0"] };
+  return { listen, listenFallback: listen.map((text) => text.replace(/\d+$/, "0")) };
 }
 
 /** `host:port`, `:port` (everywhere), `host` (any port), `[::1]:4001`. A host is an IP address: names change under a daemon. */

@@ -1,6 +1,7 @@
 /**
- * What a daemon keeps from start to start in home/daemon.json: the name it was given and the port it got, so that others find it where
- * it was. A convenience: a damaged file is as good as none.
+ * What a daemon keeps from start to start in home/daemon.json: the name it was given and where it listened, so that others find it
+ * where it was, and so that one that was told to listen on loopback only does not open itself to everybody at the next start. A
+ * convenience: a damaged file is as good as none.
  */
 import { join } from "node:path";
 import {
@@ -8,12 +9,16 @@ import {
   readPrivateFile,
   writePrivateFile,
 } from "../../src/std/durable-file.ts";
-import { NAME_CHARS_MAX, REMEMBERED_BYTES_MAX } from "./config-limits.ts";
+import { LISTEN_MAX, NAME_CHARS_MAX, REMEMBERED_BYTES_MAX } from "./config-limits.ts";
 
 export interface Remembered {
   readonly name?: string;
   readonly port?: number;
+  /** `host:port` with the ports that were got; a file of an earlier version has `port` alone. */
+  readonly listen?: readonly string[];
 }
+
+const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})$/;
 
 export function readRemembered(home: string): Remembered {
   const found = readPrivateFile(join(home, "daemon.json"), REMEMBERED_BYTES_MAX);
@@ -21,8 +26,12 @@ export function readRemembered(home: string): Remembered {
   try {
     const value: unknown = JSON.parse(Buffer.from(found.data).toString("utf8"));
     if (typeof value !== "object" || value === null) return {};
-    const { name, port } = value as { name?: unknown; port?: unknown };
-    return { ...(isName(name) ? { name } : {}), ...(isPort(port) ? { port } : {}) };
+    const { name, port, listen } = value as { name?: unknown; port?: unknown; listen?: unknown };
+    return {
+      ...(isName(name) ? { name } : {}),
+      ...(isPort(port) ? { port } : {}),
+      ...(isListen(listen) ? { listen } : {}),
+    };
   } catch {
     return {};
   }
@@ -31,8 +40,8 @@ export function readRemembered(home: string): Remembered {
 /** Call once the daemon listens, while it holds the home. */
 export function writeRemembered(home: string, remembered: Remembered): void {
   makePrivateFolder(home);
-  const { name, port } = remembered;
-  writePrivateFile(join(home, "daemon.json"), `${JSON.stringify({ v: 1, name, port })}\n`);
+  const { name, port, listen } = remembered;
+  writePrivateFile(join(home, "daemon.json"), `${JSON.stringify({ v: 1, name, port, listen })}\n`);
 }
 
 /** The port of the first TCP address (multiaddr text). */
@@ -42,6 +51,25 @@ export function portOf(addresses: readonly string[]): number | undefined {
     if (isPort(port)) return port;
   }
   return undefined;
+}
+
+/** What was asked for (`host:port`), with the ports that it got (multiaddr text). */
+export function listenedOn(asked: readonly string[], listening: readonly string[]): string[] {
+  return asked.map((text) => {
+    const [, host = "", port = "0"] = ADDRESS.exec(text) ?? [];
+    const isV6 = host.startsWith("[");
+    const isEvery = host === "0.0.0.0" || host === "[::]";
+    const plain = isV6 ? host.slice(1, -1) : host;
+    const own = `/${isV6 ? "ip6" : "ip4"}/${isEvery ? "" : `${plain}/`}`;
+    const got = listening.filter((address) => address.startsWith(own));
+    const isAsAsked = got.some((address) => portOf([address]) === Number(port));
+    return isAsAsked ? text : `${host}:${portOf(got) ?? 0}`;
+  });
+}
+
+function isListen(value: unknown): value is string[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > LISTEN_MAX) return false;
+  return value.every((text) => typeof text === "string" && ADDRESS.test(text));
 }
 
 function isName(value: unknown): value is string {

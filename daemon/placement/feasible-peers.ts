@@ -1,5 +1,6 @@
 /** Which peers could run a batch at all, by what they say of themselves, and what the mesh has in all. Pure. */
 import {
+  NONE,
   unmetDemand,
   type Capacity,
   type Demand,
@@ -99,7 +100,7 @@ export function unmetByAll(
 ): UnmetDemand | undefined {
   const labelled = peers.filter((peer) => isWorking(peer) && hasLabels(peer, labels));
   if (labelled.length === 0 && labels.length > 0)
-    return { need: `a peer labelled ${labels.join(", ")}`, has: "other labels", option: "--on" };
+    return { need: `a peer labelled ${labels.join(", ")}`, has: NONE, option: "--on" };
   let largest: UnmetDemand | undefined;
   let memBytes = -1;
   for (const { load } of labelled) {

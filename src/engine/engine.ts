@@ -26,7 +26,13 @@ import { readPastRun } from "./run/past-run.ts";
 import type { RunHistory, RunStarted } from "./run/run-history.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
-import { unmetDemand, type Capacity, type MeshLimits } from "./scheduler/admission.ts";
+import {
+  NONE,
+  unmetDemand,
+  type Capacity,
+  type MeshLimits,
+  type UnmetDemand,
+} from "./scheduler/admission.ts";
 import type { SchedulerLimits } from "./scheduler/batch-scheduler.ts";
 
 export interface EngineDeps {
@@ -182,10 +188,16 @@ function refuseUnmet(
       mesh === undefined
         ? unmetDemand(options.resources, totals)
         : mesh.unmet(options.resources, labels);
-    const where =
-      mesh === undefined ? "this machine has" : "no peer of the mesh has that, the most is";
-    if (unmet !== undefined) throw new MfError("RESOURCES_UNMET", { step: name, where, ...unmet });
+    if (unmet === undefined) continue;
+    const where = mesh === undefined ? { where: "this machine has" } : whereInMesh(unmet);
+    throw new MfError("RESOURCES_UNMET", { step: name, ...unmet, ...where });
   }
+}
+
+/** How much the best peer has is told only where it has some. */
+function whereInMesh({ has }: UnmetDemand): { readonly where: string; readonly has: string } {
+  const where = "no peer of the mesh has that";
+  return has === NONE ? { where, has: "" } : { where: `${where}, the most is`, has };
 }
 
 interface StartRequest {

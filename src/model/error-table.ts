@@ -122,7 +122,7 @@ export const ERROR_TABLE = {
   RESOURCES_UNMET: row(
     4,
     'Step "{step}" needs {need}; {where} {has}.',
-    "Declare less ({option}), or run on a machine that has it.",
+    "Ask for less ({option}), or add a machine that has it.",
   ),
   // attempts
   STEP_THREW: row(1, "{message}", "Fix the step; finished tasks are kept and will be reused."),
@@ -169,7 +169,7 @@ export const ERROR_TABLE = {
   PYTHON_PACKAGE_MISSING: row(
     1,
     'Python step "{step}" needs {packages}, which {python} does not have.',
-    "Install: {python} -m pip install {packages}",
+    "Install: {python} -m pip install {packages}. Another interpreter: MF_PYTHON, for a daemon where mfd starts.",
   ),
   PYTHON_OUTPUT_INVALID: row(
     1,
@@ -189,7 +189,11 @@ export const ERROR_TABLE = {
     "Write flow/run/step[i]/artifact; the run may be `latest` or a unique prefix.",
   ),
   PATHSPEC_NOT_FOUND: row(3, "Nothing is stored at {pathspec}: {reason}.", "{hint}"),
-  PATHSPEC_AMBIGUOUS: row(6, '"{text}" fits several: {candidates}.', "Give more characters."),
+  PATHSPEC_AMBIGUOUS: row(
+    6,
+    '"{text}" fits several: {candidates}.',
+    "Give more characters, or the whole id.",
+  ),
   FORMAT_UNSUPPORTED: row(2, "{what} cannot be written as {format}.", "Use one of: {formats}."),
   // store
   STORE_IN_USE: row(
@@ -238,7 +242,11 @@ export const ERROR_TABLE = {
     '"{text}" is not a content id: {reason}.',
     "Copy the whole id as `mf list` prints it.",
   ),
-  CONTROL_LOST: row(6, "The process that holds the store ended while it was asked.", "Ask again."),
+  CONTROL_LOST: row(
+    6,
+    "The daemon (or the `mf run`) of this home ended while it was asked.",
+    "Ask again; `mfd start` starts a daemon that has stopped.",
+  ),
   // mesh
   PEER_NOT_FOUND: row(3, "There is no peer {peer}.", "`mf peers` lists peers."),
   DAEMON_MISSING: row(4, "No daemon runs in {home}.", "Start one: mfd start."),
@@ -350,7 +358,7 @@ export const ERROR_TABLE = {
     "Watch it from there or from any other peer: mf watch {run}.",
   ),
   // rim
-  INTERRUPTED: row(130, "Interrupted.", "Run it again: finished tasks are reused."),
+  INTERRUPTED: row(130, "Interrupted.", "Run it again: what was finished is reused."),
   NOT_AVAILABLE: row(2, "{what} is not part of this version.", "{hint}"),
   INTERNAL: row(
     1,

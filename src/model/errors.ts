@@ -46,10 +46,12 @@ export function fromErrorRecord(record: ErrorRecord): MfError {
   return error;
 }
 
+/** What is empty takes the blank before it along. */
 function fill(template: string, details: ErrorDetails): string {
-  return template.replaceAll(/\{(\w+)\}/g, (hole, key: string) => {
+  return template.replaceAll(/( ?)\{(\w+)\}/g, (hole, blank: string, key: string) => {
     const value = details[key];
     if (value === undefined) return hole;
-    return typeof value === "string" ? value : JSON.stringify(value);
+    if (value === "") return "";
+    return `${blank}${typeof value === "string" ? value : JSON.stringify(value)}`;
   });
 }

@@ -15,6 +15,9 @@ export function demandOf(resources: Resources): Demand {
   return { cores: resources.cpu, memBytes: resources.memBytes ?? 0, gpus: resources.gpu };
 }
 
+/** Of what there is nothing at all. */
+export const NONE = "none";
+
 export interface UnmetDemand {
   /** For people: `12 GB of memory`. */
   readonly need: string;
@@ -38,7 +41,7 @@ export function unmetDemand(resources: Resources, totals: Capacity): UnmetDemand
   if (gpu > totals.gpus)
     return {
       need: gpu === 1 ? "a GPU" : `${gpu} GPUs`,
-      has: totals.gpus === 0 ? "none" : String(totals.gpus),
+      has: totals.gpus === 0 ? NONE : String(totals.gpus),
       option: "resources.gpu",
     };
   return undefined;

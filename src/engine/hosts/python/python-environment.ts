@@ -33,7 +33,7 @@ export async function pythonEnvironment(code: PythonCode): Promise<string> {
   if (missing.length > 0) {
     throw new MfError("PYTHON_PACKAGE_MISSING", {
       step: code.fn,
-      packages: missing.join(" "),
+      packages: [...new Set(missing.map(packageOf))].sort().join(" "),
       python,
     });
   }
@@ -50,6 +50,21 @@ async function probe(names: string): Promise<{ python: string; answer: string }>
     }
   }
   throw new MfError("PYTHON_MISSING", { tried: tried.join(", ") });
+}
+
+/** Modules whose package has another name: where the package is missing, nothing on the machine tells it. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  bs4: "beautifulsoup4",
+  cv2: "opencv-python",
+  dateutil: "python-dateutil",
+  PIL: "pillow",
+  skimage: "scikit-image",
+  sklearn: "scikit-learn",
+  yaml: "pyyaml",
+};
+
+function packageOf(name: string): string {
+  return PACKAGES[name] ?? name;
 }
 
 /** `numpy>=1.2` -> `numpy`. */

@@ -14,6 +14,7 @@ import {
 } from "../../../../daemon/config/daemon-options.ts";
 import { type HostFacts, hostFacts } from "../../../../daemon/config/host-facts.ts";
 import {
+  listenedOn,
   portOf,
   readRemembered,
   type Remembered,
@@ -136,6 +137,29 @@ test("host names that are no names become one", () => {
   }
 });
 
+test("a daemon that was told where to listen listens there again, and nowhere else", () => {
+  const remembered = { port: 4242, listen: ["127.0.0.1:4242", "[::1]:4243"] };
+  const { listen, listenFallback } = resolve({}, remembered);
+  assert.deepEqual(listen, ["127.0.0.1:4242", "[::1]:4243"]);
+  assert.deepEqual(listenFallback, ["127.0.0.1:0", "[::1]:0"]);
+  assert.deepEqual(resolve({ listen: [":0"] }, remembered).listen, ["0.0.0.0:0"]);
+});
+
+test("what was listened on is kept with the ports that were got", () => {
+  const listening = [
+    "/ip4/127.0.0.1/tcp/4001/p2p/12D3",
+    "/ip4/10.0.0.7/tcp/4002/p2p/12D3",
+    "/ip6/::1/tcp/4003/p2p/12D3",
+  ];
+  const asked = ["127.0.0.1:0", "10.0.0.7:4002", "[::1]:9"];
+  assert.deepEqual(listenedOn(asked, listening), ["127.0.0.1:4001", "10.0.0.7:4002", "[::1]:4003"]);
+  assert.deepEqual(listenedOn(["0.0.0.0:4002"], listening), ["0.0.0.0:4002"]);
+  assert.deepEqual(listenedOn(["0.0.0.0:0", "192.0.2.1:5"], listening), [
+    "0.0.0.0:4001",
+    "192.0.2.1:0",
+  ]);
+});
+
 test("what is remembered survives, privately; a damaged file is as good as none", (t) => {
   const home = mkdtempSync(join(tmpdir(), "mf-config-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
@@ -144,7 +168,17 @@ test("what is remembered survives, privately; a damaged file is as good as none"
   writeRemembered(home, { name: "anna", port: 4001 });
   assert.deepEqual(readRemembered(home), { name: "anna", port: 4001 });
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  for (const text of ["", "null", "[]", '{"name":"a b","port":"1"}', '{"port":-1}']) {
+  writeRemembered(home, { port: 4001, listen: ["[::1]:4001"] });
+  assert.deepEqual(readRemembered(home), { port: 4001, listen: ["[::1]:4001"] });
+  for (const text of [
+    "",
+    '{"listen":["x"]}',
+    '{"listen":[]}',
+    "null",
+    "[]",
+    '{"name":"a b","port":"1"}',
+    '{"port":-1}',
+  ]) {
     writeFileSync(file, text);
     assert.deepEqual(readRemembered(home), {});
   }
