@@ -28,6 +28,8 @@ export interface BringRoundOptions {
   readonly left: Set<PeerId>;
   /** Peers that were asked; grows. */
   readonly asked: Set<PeerId>;
+  /** Left free on the disk beside what is fetched. */
+  readonly reserveBytes: () => number;
   readonly onProgress: (bytes: number) => void;
   readonly onTotal: (bytes: number) => void;
 }
@@ -190,10 +192,11 @@ export class BringRound {
   }
 
   async #fetchAll(plan: PlannedGroups, onProgress: (bytes: number) => void): Promise<void> {
-    const { signal, wrong, left } = this.#options;
+    const { signal, wrong, left, reserveBytes } = this.#options;
     const fetched = plan.groups().map((group) => {
       return this.#deps.fetch.fetch(group, {
         signal,
+        reserveBytes,
         onProgress,
         onWrong: (peer) => wrong.add(peer),
         onLeft: (peer) => left.add(peer),

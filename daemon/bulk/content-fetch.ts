@@ -9,14 +9,12 @@ import type { Store, WrittenSegment } from "../../src/store/ports.ts";
 import { DOUBT } from "../../src/wire/bulk-protocol.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import {
-  DISK_RESERVE_BYTES,
   MULTI_SOURCE_BYTES_MIN,
   SOURCES_MAX,
   TRANSFER_BYTES_PER_MS_MIN,
-  TRANSFER_MS_BASE,
   TRANSFER_PIECES_MAX,
 } from "./bulk-limits.ts";
-import type { Fetch, FetchEnd, FetchThreads } from "./fetch-threads.ts";
+import { THREAD_DIED, type Fetch, type FetchEnd, type FetchThreads } from "./fetch-threads.ts";
 import type { DropReason, Want } from "./thread-messages.ts";
 import type { TransferSlots } from "./transfer-slots.ts";
 
@@ -29,6 +27,8 @@ export interface ContentFetchDeps {
   readonly slots: TransferSlots;
   /** Of this peer: for the error that says its disk is full. */
   readonly home: string;
+  /** A transfer may take this and 1 ms a KB. */
+  readonly transferMs: number;
 }
 
 /** Pieces that the same peers can give. */
@@ -45,6 +45,8 @@ export interface ContentFetchOptions {
   readonly onWrong: (peer: PeerId) => void;
   /** A peer that stalled, could not be reached or has it no more: others first from now on. */
   readonly onLeft: (peer: PeerId) => void;
+  /** Left free on the disk beside what is fetched. */
+  readonly reserveBytes: () => number;
   /** Further peers that hold all of the group; asked only where it is large. */
   readonly moreSources: () => Promise<readonly PeerId[]>;
 }
@@ -60,7 +62,7 @@ export class ContentFetch {
   /** Brings what the peers give; on return all of that is durable here. @throws MfError STORE_FULL and what the store throws */
   async fetch(group: PieceGroup, options: ContentFetchOptions): Promise<void> {
     const total = group.wants.reduce((sum, want) => sum + want.bytesGuess, 0);
-    await this.#checkSpace(total);
+    await this.#checkSpace(total, options.reserveBytes());
     for (let at = 0; at < Math.max(1, group.wants.length); at += TRANSFER_PIECES_MAX) {
       if (options.signal.aborted) return;
       const wants = group.wants.slice(at, at + TRANSFER_PIECES_MAX);
@@ -72,9 +74,9 @@ export class ContentFetch {
     }
   }
 
-  async #checkSpace(bytes: number): Promise<void> {
+  async #checkSpace(bytes: number, reserveBytes: number): Promise<void> {
     const { freeBytes } = await this.#deps.store.stats();
-    if (freeBytes < bytes + DISK_RESERVE_BYTES) {
+    if (freeBytes < bytes + reserveBytes) {
       throw new MfError("STORE_FULL", { home: this.#deps.home, needBytes: bytes, freeBytes });
     }
   }
@@ -112,9 +114,14 @@ export class ContentFetch {
     bytes: number,
     options: ContentFetchOptions,
   ): Promise<FetchEnd> {
-    const ms = TRANSFER_MS_BASE + bytes / TRANSFER_BYTES_PER_MS_MIN;
+    const ms = this.#deps.transferMs + bytes / TRANSFER_BYTES_PER_MS_MIN;
     const cancel = (): void => fetch.cancel();
-    const cancelDeadline = this.#deps.clock.after(ms, cancel, { unref: true });
+    const late = (): void => {
+      // Each of them gave something now and then, or it had been left: others first from now on, or the next round is like this one.
+      for (const peer of group.peers) this.#dropped(options, peer, "slow", undefined);
+      fetch.cancel();
+    };
+    const cancelDeadline = this.#deps.clock.after(ms, late, { unref: true });
     options.signal.addEventListener("abort", cancel, { once: true });
     if (bytes >= MULTI_SOURCE_BYTES_MIN) void this.#addSources(fetch, group.peers, options);
     try {
@@ -166,6 +173,7 @@ export class ContentFetch {
 
   #writeFailure({ code, message }: { code: string; message: string }): MfError {
     const { home } = this.#deps;
+    if (code === THREAD_DIED) return new MfError("INTERNAL", { message });
     const isFull = code === "ENOSPC" || code === "EDQUOT";
     if (isFull) return new MfError("STORE_FULL", { home });
     return new MfError("STORE_UNWRITABLE", { home, reason: message });
