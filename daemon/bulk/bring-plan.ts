@@ -50,7 +50,7 @@ export class PlannedGroups {
 
   add(id: Cid, sources: Sources, wants: Iterable<Want>): void {
     const group = this.#group(sources.peers.slice(0, SOURCES_MAX));
-    group.ids.push(id);
+    if (group.ids.at(-1) !== id) group.ids.push(id);
     for (const want of wants) {
       if (this.#planned.has(want.digest)) continue;
       this.#planned.add(want.digest);
