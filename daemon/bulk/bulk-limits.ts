@@ -66,6 +66,8 @@ export const PROGRESS_MS = 100;
 export const LARGE_TRANSFERS_MAX = 4;
 export const SMALL_TRANSFERS_MAX = 12;
 export const SMALL_BYTES_MAX = 8 * MIB;
+/** Of those from the same peers at once: the next ones wait for these and go together. */
+export const GATHERED_AT_ONCE_MAX = 2;
 /** Content of this size or more is worth asking everybody, to fetch from several. */
 export const MULTI_SOURCE_BYTES_MIN = 16 * MIB;
 /** Sources of one transfer. */

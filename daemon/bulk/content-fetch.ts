@@ -10,11 +10,13 @@ import { DOUBT } from "../../src/wire/bulk-protocol.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import {
   MULTI_SOURCE_BYTES_MIN,
+  SMALL_BYTES_MAX,
   SOURCES_MAX,
   TRANSFER_BYTES_PER_MS_MIN,
   TRANSFER_PIECES_MAX,
 } from "./bulk-limits.ts";
 import { THREAD_DIED, type Fetch, type FetchEnd, type FetchThreads } from "./fetch-threads.ts";
+import { GatheredFetches, type TransferOptions } from "./gathered-fetches.ts";
 import type { DropReason, Want } from "./thread-messages.ts";
 import type { TransferSlots } from "./transfer-slots.ts";
 
@@ -54,6 +56,10 @@ export interface ContentFetchOptions {
 export class ContentFetch {
   readonly stats = { transfers: 0, fetchedBytes: 0, wrongPieces: 0, stalls: 0 };
   readonly #deps: ContentFetchDeps;
+  readonly #gathered = new GatheredFetches((group, options) => {
+    const bytes = bytesOf(group.wants);
+    return this.#deps.slots.run(bytes, () => this.#transfer(group, bytes, options));
+  });
 
   constructor(deps: ContentFetchDeps) {
     this.#deps = deps;
@@ -61,15 +67,19 @@ export class ContentFetch {
 
   /** Brings what the peers give; on return all of that is durable here. @throws MfError STORE_FULL and what the store throws */
   async fetch(group: PieceGroup, options: ContentFetchOptions): Promise<void> {
-    const total = group.wants.reduce((sum, want) => sum + want.bytesGuess, 0);
+    const total = bytesOf(group.wants);
     await this.#checkSpace(total, options.reserveBytes());
+    if (total <= SMALL_BYTES_MAX && group.wants.length <= TRANSFER_PIECES_MAX) {
+      return this.#gathered.fetch(group, total, options);
+    }
+    const parts: TransferOptions = { ...options, onStored: () => undefined };
     for (let at = 0; at < Math.max(1, group.wants.length); at += TRANSFER_PIECES_MAX) {
       if (options.signal.aborted) return;
       const wants = group.wants.slice(at, at + TRANSFER_PIECES_MAX);
-      const bytes = wants.reduce((sum, want) => sum + want.bytesGuess, 0);
+      const bytes = bytesOf(wants);
       const known = at === 0 ? group.known : [];
       await this.#deps.slots.run(bytes, () => {
-        return this.#transfer({ wants, known, peers: group.peers }, bytes, options);
+        return this.#transfer({ wants, known, peers: group.peers }, bytes, parts);
       });
     }
   }
@@ -81,7 +91,7 @@ export class ContentFetch {
     }
   }
 
-  async #transfer(group: PieceGroup, bytes: number, options: ContentFetchOptions): Promise<void> {
+  async #transfer(group: PieceGroup, bytes: number, options: TransferOptions): Promise<void> {
     if (options.signal.aborted) return;
     this.stats.transfers++;
     const commits: Promise<void>[] = [];
@@ -93,7 +103,7 @@ export class ContentFetch {
         options.onProgress(count);
       },
       onSegment: (segment) => {
-        const kept = this.#keep(segment).catch((error: unknown) => {
+        const kept = this.#keep(segment, options).catch((error: unknown) => {
           failure ??= error as Error;
           fetch.cancel();
         });
@@ -112,7 +122,7 @@ export class ContentFetch {
     fetch: Fetch,
     group: PieceGroup,
     bytes: number,
-    options: ContentFetchOptions,
+    options: TransferOptions,
   ): Promise<FetchEnd> {
     const ms = this.#deps.transferMs + bytes / TRANSFER_BYTES_PER_MS_MIN;
     const cancel = (): void => fetch.cancel();
@@ -135,7 +145,7 @@ export class ContentFetch {
   async #addSources(
     fetch: Fetch,
     peers: readonly PeerId[],
-    options: ContentFetchOptions,
+    options: TransferOptions,
   ): Promise<void> {
     const more = await options.moreSources();
     const fresh = more.filter((peer) => !peers.includes(peer));
@@ -144,17 +154,18 @@ export class ContentFetch {
     }
   }
 
-  async #keep(segment: WrittenSegment): Promise<void> {
+  async #keep(segment: WrittenSegment, options: TransferOptions): Promise<void> {
     try {
       await this.#deps.store.commit({ written: [segment] });
     } catch (error) {
       rmSync(segment.file, { force: true });
       throw error;
     }
+    for (const { digest, bytes } of segment.records) options.onStored(digest, bytes);
   }
 
   #dropped(
-    options: ContentFetchOptions,
+    options: TransferOptions,
     peer: PeerId,
     why: DropReason,
     digest: string | undefined,
@@ -178,4 +189,8 @@ export class ContentFetch {
     if (isFull) return new MfError("STORE_FULL", { home });
     return new MfError("STORE_UNWRITABLE", { home, reason: message });
   }
+}
+
+function bytesOf(wants: readonly Want[]): number {
+  return wants.reduce((sum, want) => sum + want.bytesGuess, 0);
 }
