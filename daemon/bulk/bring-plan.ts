@@ -4,8 +4,7 @@ import { parseCid, type Codec } from "../../src/artifact/cid.ts";
 import type { Manifest } from "../../src/artifact/manifest.ts";
 import type { Cid } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
-import { RECORD_BYTES_MAX } from "../../src/store/segment/segment-format.ts";
-import { SOURCES_MAX } from "./bulk-limits.ts";
+import { MANIFEST_BYTES_MAX, SOURCES_MAX } from "./bulk-limits.ts";
 import type { PieceGroup } from "./content-fetch.ts";
 import type { Want } from "./thread-messages.ts";
 
@@ -22,7 +21,7 @@ export interface Sources {
 /** Content that is one piece: a manifest, or what was not cut. */
 export function wantWhole(id: Cid, bytes: number): Want {
   const { codec, digest } = parseCid(id);
-  const bytesMax = codec === "dag-json" ? RECORD_BYTES_MAX : CHUNKED_OVER_BYTES;
+  const bytesMax = codec === "dag-json" ? MANIFEST_BYTES_MAX : CHUNKED_OVER_BYTES;
   const guess = codec === "dag-json" ? MANIFEST_BYTES_GUESS : bytes;
   return { digest, codec, bytesMax, bytesGuess: Math.max(1, Math.min(guess, bytesMax)) };
 }
@@ -51,7 +50,7 @@ export class PlannedGroups {
 
   add(id: Cid, sources: Sources, wants: Iterable<Want>): void {
     const group = this.#group(sources.peers.slice(0, SOURCES_MAX));
-    group.ids.push(id);
+    if (group.ids.at(-1) !== id) group.ids.push(id);
     for (const want of wants) {
       if (this.#planned.has(want.digest)) continue;
       this.#planned.add(want.digest);

@@ -10,6 +10,7 @@ import type { PeerDirectory } from "../../src/wire/peer-directory.ts";
 import { PlannedGroups, wantChunks, wantWhole, type Sources } from "./bring-plan.ts";
 import type { ContentFetch } from "./content-fetch.ts";
 import type { Having, HaveService } from "./have-service.ts";
+import type { Want } from "./thread-messages.ts";
 
 export interface BringRoundDeps {
   readonly directory: PeerDirectory;
@@ -28,6 +29,8 @@ export interface BringRoundOptions {
   readonly left: Set<PeerId>;
   /** Peers that were asked; grows. */
   readonly asked: Set<PeerId>;
+  /** Left free on the disk beside what is fetched. */
+  readonly reserveBytes: () => number;
   readonly onProgress: (bytes: number) => void;
   readonly onTotal: (bytes: number) => void;
 }
@@ -52,6 +55,7 @@ export class BringRound {
     await this.#askHints(ids);
     await this.#askOthers(ids);
     await this.#askSmall(ids);
+    await this.#askManifests(ids);
     if (this.#options.signal.aborted) return;
     await this.#commitSmall(ids);
     const manifests = ids.filter((id) => parseCid(id).codec === "dag-json");
@@ -110,6 +114,22 @@ export class BringRound {
     await Promise.all([...byPeer].map(([peer, some]) => this.#ask([peer], some, true)));
   }
 
+  /** Of content that nobody holds whole: somebody may have its manifest, and some of its chunks. */
+  async #askManifests(ids: readonly Cid[]): Promise<void> {
+    const pieces = new Map(
+      ids
+        .filter((id) => parseCid(id).codec === "dag-json")
+        .filter((id) => this.#sources(id) === undefined && !this.#contents.has(id))
+        .map((id) => [pieceOf(id), id]),
+    );
+    if (pieces.size === 0) return;
+    await this.#ask(this.#deps.have.others(this.#options.wrong), [...pieces.keys()], true);
+    for (const [piece, id] of pieces) {
+      const data = this.#contents.get(piece);
+      if (data !== undefined) this.#contents.set(id, data);
+    }
+  }
+
   async #ask(peers: readonly PeerId[], ids: readonly Cid[], inline: boolean): Promise<void> {
     for (const peer of peers) this.#options.asked.add(peer);
     const { signal } = this.#options;
@@ -141,7 +161,7 @@ export class BringRound {
   async #fetchManifests(ids: readonly Cid[]): Promise<void> {
     const plan = new PlannedGroups();
     for (const id of ids) {
-      const sources = this.#sources(id);
+      const sources = this.#sources(id) ?? this.#sources(pieceOf(id));
       if (sources === undefined || this.#contents.has(id)) continue;
       plan.add(id, sources, [wantWhole(id, sources.bytes)]);
     }
@@ -154,10 +174,9 @@ export class BringRound {
     let total = 0;
     for (const id of ids) {
       const sources = this.#sources(id);
-      if (sources === undefined) continue;
       const isCut = parseCid(id).codec === "dag-json";
       const data = this.#contents.get(id);
-      if (!isCut && data === undefined) {
+      if (!isCut && data === undefined && sources !== undefined) {
         const want = wantWhole(id, sources.bytes);
         total += want.bytesGuess;
         plan.add(id, sources, [want]);
@@ -166,17 +185,37 @@ export class BringRound {
       const wants = await this.#missingChunks(id, data);
       if (wants === undefined) continue;
       total += wants.reduce((sum, want) => sum + want.bytesGuess, 0);
-      plan.add(id, sources, wants);
-      if (!this.#stored.has(id)) plan.addKnown(sources, "dag-json", data);
+      const known = this.#stored.has(id) ? undefined : data;
+      if (sources === undefined) await this.#planParts(plan, id, { wants, known });
+      else {
+        plan.add(id, sources, wants);
+        if (known !== undefined) plan.addKnown(sources, "dag-json", known);
+      }
     }
     this.#options.onTotal(total);
     await this.#fetchAll(plan, this.#options.onProgress);
   }
 
-  async #missingChunks(
+  /** Each chunk from whoever has that one. The manifest is kept with the first: the next round, or caller, need not ask for it. */
+  async #planParts(
+    plan: PlannedGroups,
     id: Cid,
-    data: Uint8Array,
-  ): Promise<ReturnType<typeof wantWhole>[] | undefined> {
+    parts: { readonly wants: readonly Want[]; readonly known: Uint8Array | undefined },
+  ): Promise<void> {
+    const chunks = parts.wants.map(({ digest }) => cidFromDigest("raw", digest));
+    await this.#ask(this.#deps.have.others(this.#options.wrong), chunks, false);
+    let { known } = parts;
+    for (const [i, chunk] of chunks.entries()) {
+      const want = parts.wants[i];
+      const sources = this.#sources(chunk);
+      if (want === undefined || sources === undefined) continue;
+      plan.add(id, sources, [want]);
+      if (known !== undefined) plan.addKnown(sources, "dag-json", known);
+      known = undefined;
+    }
+  }
+
+  async #missingChunks(id: Cid, data: Uint8Array): Promise<Want[] | undefined> {
     let manifest: Manifest;
     try {
       manifest = decodeManifest(data);
@@ -190,10 +229,11 @@ export class BringRound {
   }
 
   async #fetchAll(plan: PlannedGroups, onProgress: (bytes: number) => void): Promise<void> {
-    const { signal, wrong, left } = this.#options;
+    const { signal, wrong, left, reserveBytes } = this.#options;
     const fetched = plan.groups().map((group) => {
       return this.#deps.fetch.fetch(group, {
         signal,
+        reserveBytes,
         onProgress,
         onWrong: (peer) => wrong.add(peer),
         onLeft: (peer) => left.add(peer),

@@ -10,7 +10,7 @@ import type { Store } from "../../src/store/ports.ts";
 import type { BringOptions } from "../../src/wire/content-exchange.ts";
 import { peerName, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 import { BringRound, type BringRoundOptions } from "./bring-round.ts";
-import { IDLE_ROUNDS_MAX, ROUND_PAUSE_MS } from "./bulk-limits.ts";
+import { DISK_RESERVE_BYTES, IDLE_ROUNDS_MAX, ROUND_PAUSE_MS } from "./bulk-limits.ts";
 import type { ContentFetch } from "./content-fetch.ts";
 import type { HaveService } from "./have-service.ts";
 
@@ -23,6 +23,11 @@ export interface BringServiceDeps {
   readonly fetch: ContentFetch;
 }
 
+export interface BringHereOptions extends BringOptions {
+  /** Left free on the disk. Whoever shares the transfer and needs less of that decides. @default DISK_RESERVE_BYTES */
+  readonly reserveBytes?: number;
+}
+
 /** Contents that one call was the first to ask for. */
 interface Flight {
   readonly ids: readonly Cid[];
@@ -33,6 +38,7 @@ interface Flight {
   /** Resolves when everything is here or has failed. */
   done: Promise<void>;
   waiters: number;
+  reserveBytes: number;
   bytes: number;
   total: number;
 }
@@ -49,7 +55,7 @@ export class BringService {
   }
 
   /** @throws MfError CONTENT_MISSING, STORE_FULL, CONTENT_ID_INVALID; INTERRUPTED where the signal aborts or this stops */
-  async bring(ids: readonly Cid[], options: BringOptions = {}): Promise<void> {
+  async bring(ids: readonly Cid[], options: BringHereOptions = {}): Promise<void> {
     const unique = [...new Set(ids)];
     for (const id of unique) parseCid(id);
     const missing = await this.#missing(unique);
@@ -84,8 +90,8 @@ export class BringService {
     await Promise.all([...new Set(this.#flights.values())].map((flight) => flight.done));
   }
 
-  async #wait(flights: readonly Flight[], options: BringOptions): Promise<void> {
-    const { signal, onProgress, hints = [] } = options;
+  async #wait(flights: readonly Flight[], options: BringHereOptions): Promise<void> {
+    const { signal, onProgress, hints = [], reserveBytes = DISK_RESERVE_BYTES } = options;
     const listener = (): void => {
       const bytes = flights.reduce((sum, flight) => sum + flight.bytes, 0);
       const total = flights.reduce((sum, flight) => sum + flight.total, 0);
@@ -93,6 +99,7 @@ export class BringService {
     };
     for (const flight of flights) {
       flight.waiters++;
+      flight.reserveBytes = Math.min(flight.reserveBytes, reserveBytes);
       flight.listeners.add(listener);
       for (const peer of hints) if (!flight.hints.includes(peer)) flight.hints.push(peer);
     }
@@ -116,6 +123,7 @@ export class BringService {
       failures: new Map(),
       done: Promise.resolve(),
       waiters: 0,
+      reserveBytes: Infinity,
       bytes: 0,
       total: 0,
     };
@@ -160,6 +168,7 @@ export class BringService {
       wrong: new Set(),
       left: new Set(),
       asked,
+      reserveBytes: () => flight.reserveBytes,
       onProgress: (bytes) => this.#progressed(flight, bytes),
       onTotal: (bytes) => {
         flight.total = flight.bytes + bytes;

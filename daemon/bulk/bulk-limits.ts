@@ -11,12 +11,16 @@ export const TICKET_TTL_MS = 30_000;
 
 /** Lanes that are served at once: 1 MiB of buffers each would be 64 MiB, see SERVE_BUFFERS. */
 export const LANES_SERVED_MAX = 64;
+/** Lanes of one peer: it opens one a fetch thread, and some again. The oldest gives way, so nobody takes them all. */
+export const LANES_PER_PEER_MAX = 8;
 /** Sockets on the lane's port, strangers without a ticket included: those are gone after HANDSHAKE_MS. */
 export const SOCKETS_SERVED_MAX = 512;
 /** TLS handshake of a lane, both sides: a stranger holds a socket no longer. */
 export const HANDSHAKE_MS = 5000;
 /** One address of a peer; there may be several to try. */
 export const DIAL_MS = 3000;
+/** All addresses of a ticket together: the next round asks somebody else instead. */
+export const LANE_OPEN_MS = 10_000;
 /** A lane on which nothing moves is closed by the side that serves, ms. */
 export const SERVE_IDLE_MS = 15_000;
 /** A source that owes bytes and sends none is left, ms. */
@@ -32,6 +36,9 @@ export const SERVE_BUFFERS = 3;
 export const SERVE_PIECES_QUEUED_MAX = 1024;
 /** Pieces whose place is asked of the store at once. */
 export const SERVE_LOCATE_MAX = 64;
+
+/** A manifest that is brought, 190,000 chunks: reading one takes the main loop about 50 ms a MiB. */
+export const MANIFEST_BYTES_MAX = 16 * MIB;
 
 /** Asked of one source and not yet received: two to four pieces, enough that it never waits for us. */
 export const WINDOW_BYTES = 8 * MIB;
@@ -59,6 +66,8 @@ export const PROGRESS_MS = 100;
 export const LARGE_TRANSFERS_MAX = 4;
 export const SMALL_TRANSFERS_MAX = 12;
 export const SMALL_BYTES_MAX = 8 * MIB;
+/** Of those from the same peers at once: the next ones wait for these and go together. */
+export const GATHERED_AT_ONCE_MAX = 2;
 /** Content of this size or more is worth asking everybody, to fetch from several. */
 export const MULTI_SOURCE_BYTES_MIN = 16 * MIB;
 /** Sources of one transfer. */
@@ -76,6 +85,9 @@ export const DISK_RESERVE_BYTES = 64 * MIB;
 /** Who has it: a peer that does not answer by then has not. */
 export const HAVE_TIMEOUT_MS = 3000;
 export const TICKET_TIMEOUT_MS = 5000;
+/** Questions of one peer about what is here, answered at once; up to HAVE_WAITING_MAX more of them wait. */
+export const HAVE_AT_ONCE_MAX = 4;
+export const HAVE_WAITING_MAX = 1024;
 /** Peers asked at once. */
 export const ASKED_AT_ONCE_MAX = 16;
 /** What was learnt of holders is believed this long, ms. */
@@ -98,6 +110,8 @@ export const SPREAD_FREE_BYTES_MIN = 1024 * MIB;
 export const HOLD_AT_ONCE_MAX = 2;
 /** Batches that wait for that; more are refused and come again later. */
 export const HOLD_QUEUE_MAX = 64;
+/** Of one peer, behind the one that is fetched: it asks SPREAD_AT_ONCE at a time. */
+export const HOLD_WAITING_PER_PEER_MAX = 3;
 
 /** Weight of the latest measurement in a peer's learnt bandwidth. */
 export const BANDWIDTH_WEIGHT = 0.3;
@@ -105,5 +119,8 @@ export const BANDWIDTH_WEIGHT = 0.3;
 export const BANDWIDTH_BYTES_MIN = 256 * 1024;
 /** Peers whose bandwidth is remembered. */
 export const BANDWIDTH_PEERS_MAX = 2000;
-/** Doubts about our own copies looked at, at once: each reads one piece. */
+/** Doubts about our own copies looked at, at once: each reads one piece after the other. */
 export const DOUBTS_AT_ONCE_MAX = 4;
+/** Pieces that one peer may have us read again in DOUBT_WINDOW_MS: up to 256 MiB of our disk's time. */
+export const DOUBTED_PIECES_MAX = 64;
+export const DOUBT_WINDOW_MS = 60_000;

@@ -6,6 +6,7 @@ import { systemClock } from "../../src/env/clock.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import {
   HANDSHAKE_MS,
+  LANES_PER_PEER_MAX,
   LANES_SERVED_MAX,
   PROGRESS_MS,
   SOCKETS_SERVED_MAX,
@@ -26,13 +27,19 @@ interface Ticket {
   readonly expiresAt: number;
 }
 
+interface Lane {
+  readonly peer: PeerId | undefined;
+  readonly server: LaneServer;
+}
+
 class ServeThread {
   readonly #options: ServeThreadOptions;
   readonly #post: (message: FromServeThread) => void;
   readonly #tickets = new Map<string, Ticket>();
   /** Of a handshake that is not finished: whose ticket it used. */
   readonly #admitted = new WeakMap<TLSSocket, PeerId>();
-  readonly #lanes = new Map<TLSSocket, PeerId | undefined>();
+  /** The oldest first. */
+  readonly #lanes = new Map<TLSSocket, Lane>();
   readonly #questions = new Map<number, (pieces: readonly ServedPiece[]) => void>();
   readonly #files = new SegmentFiles();
   #nextQuestion = 1;
@@ -73,7 +80,7 @@ class ServeThread {
         this.#questions.delete(message.question);
         return;
       case "refuse":
-        for (const [socket, peer] of this.#lanes) if (peer === message.peer) socket.destroy();
+        for (const [socket, { peer }] of this.#lanes) if (peer === message.peer) socket.destroy();
         for (const [identity, ticket] of this.#tickets) {
           if (ticket.peer === message.peer) this.#tickets.delete(identity);
         }
@@ -102,19 +109,39 @@ class ServeThread {
 
   #opened(socket: TLSSocket): void {
     socket.on("error", () => undefined);
-    if (this.#lanes.size >= LANES_SERVED_MAX) return void socket.destroy();
     const peer = this.#admitted.get(socket);
-    this.#lanes.set(socket, peer);
+    this.#makeRoom(peer);
+    if (this.#lanes.size >= LANES_SERVED_MAX) return void socket.destroy();
     socket.on("close", () => this.#lanes.delete(socket));
     // Neither a byte asked nor a byte taken in this time: nobody is there.
     socket.setTimeout(this.#options.idleMs, () => socket.destroy());
-    const lane = new LaneServer(socket, {
+    const server = new LaneServer(socket, {
+      clock: systemClock,
       locate: (digests) => this.#locate(digests),
       read: (file, into, offset) =>
         this.#files.read({ file, offset, bytes: into.length, digest: "" }, into),
       onServed: (bytes) => this.#count(bytes),
     });
-    lane.start();
+    this.#lanes.set(socket, { peer, server });
+    server.start();
+  }
+
+  /** Of a peer that has its share its oldest lane goes; where all are taken, the one that has been idle longest. */
+  #makeRoom(peer: PeerId | undefined): void {
+    const lanes = [...this.#lanes];
+    const own = lanes.filter(([, lane]) => lane.peer === peer);
+    if (own.length >= LANES_PER_PEER_MAX) return this.#close(own[0]?.[0]);
+    if (lanes.length < LANES_SERVED_MAX) return;
+    const idle = lanes
+      .filter(([, { server }]) => server.idleSince !== undefined)
+      .sort(([, a], [, b]) => (a.server.idleSince ?? 0) - (b.server.idleSince ?? 0));
+    this.#close(idle[0]?.[0]);
+  }
+
+  #close(socket: TLSSocket | undefined): void {
+    if (socket === undefined) return;
+    this.#lanes.delete(socket);
+    socket.destroy();
   }
 
   #locate(digests: readonly string[]): Promise<readonly ServedPiece[]> {

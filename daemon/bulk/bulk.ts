@@ -1,6 +1,5 @@
 /** Content between peers, put together: the ContentExchange that the rest of the daemon sees. Start here. */
 import { isIP } from "node:net";
-import { cidFromDigest } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import type { Random } from "../../src/env/random.ts";
@@ -14,13 +13,14 @@ import type { Transport } from "../../src/wire/transport.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import { BringService } from "./bring-service.ts";
 import {
-  DOUBTS_AT_ONCE_MAX,
   SERVE_IDLE_MS,
   STALL_MS,
   TICKET_TIMEOUT_MS,
   TICKET_TTL_MS,
+  TRANSFER_MS_BASE,
 } from "./bulk-limits.ts";
 import { ContentFetch } from "./content-fetch.ts";
+import { Doubts } from "./doubts.ts";
 import { FetchThreads } from "./fetch-threads.ts";
 import { HaveService } from "./have-service.ts";
 import { ReadingStore } from "./reading-store.ts";
@@ -42,6 +42,8 @@ export interface BulkParts {
   readonly host: string;
   /** @default STALL_MS */
   readonly stallMs?: number;
+  /** @default TRANSFER_MS_BASE */
+  readonly transferMs?: number;
   /** @default TICKET_TTL_MS */
   readonly ticketTtlMs?: number;
 }
@@ -92,7 +94,7 @@ class BulkService implements Bulk {
   readonly #fetch: ContentFetch;
   readonly #bring: BringService;
   readonly #spread: SpreadService;
-  #doubts = 0;
+  readonly #doubts: Doubts;
 
   constructor(parts: BulkParts) {
     const { transport, store, clock, logger, random, home } = parts;
@@ -102,6 +104,7 @@ class BulkService implements Bulk {
       ticketTtlMs: parts.ticketTtlMs ?? TICKET_TTL_MS,
       idleMs: SERVE_IDLE_MS,
     });
+    this.#doubts = new Doubts(parts);
     this.#have = new HaveService(parts);
     this.#threads = new FetchThreads(
       {
@@ -122,6 +125,7 @@ class BulkService implements Bulk {
       threads: this.#threads,
       slots,
       home,
+      transferMs: parts.transferMs ?? TRANSFER_MS_BASE,
     });
     this.#bring = new BringService({ ...parts, have: this.#have, fetch: this.#fetch });
     this.#spread = new SpreadService({ ...parts, have: this.#have, bring: this.#bring });
@@ -131,7 +135,9 @@ class BulkService implements Bulk {
     this.#serve.start();
     this.#have.start();
     this.#spread.start();
-    this.#parts.transport.listen(DOUBT, (_from, { digests }) => void this.#doubt(digests));
+    this.#parts.transport.listen(DOUBT, (from, { digests }) => {
+      void this.#doubts.look(from, digests);
+    });
   }
 
   async stop(): Promise<void> {
@@ -196,18 +202,5 @@ class BulkService implements Bulk {
     );
     // Addresses only: a peer must not make this one look up names.
     return { hosts: hosts.filter((host) => isIP(host) !== 0), port, identity, key };
-  }
-
-  /** Reading verifies: a copy that is bad is set aside by the store, and no longer offered. */
-  async #doubt(digests: readonly string[]): Promise<void> {
-    if (this.#doubts >= DOUBTS_AT_ONCE_MAX) return;
-    this.#doubts++;
-    try {
-      for (const digest of digests) await this.#parts.store.read(cidFromDigest("raw", digest));
-    } catch (error) {
-      this.#parts.logger.warn("bulk.own-copy-bad", { reason: String(error) });
-    } finally {
-      this.#doubts--;
-    }
   }
 }

@@ -9,14 +9,14 @@ import type { Store, WrittenSegment } from "../../src/store/ports.ts";
 import { DOUBT } from "../../src/wire/bulk-protocol.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import {
-  DISK_RESERVE_BYTES,
   MULTI_SOURCE_BYTES_MIN,
+  SMALL_BYTES_MAX,
   SOURCES_MAX,
   TRANSFER_BYTES_PER_MS_MIN,
-  TRANSFER_MS_BASE,
   TRANSFER_PIECES_MAX,
 } from "./bulk-limits.ts";
-import type { Fetch, FetchEnd, FetchThreads } from "./fetch-threads.ts";
+import { THREAD_DIED, type Fetch, type FetchEnd, type FetchThreads } from "./fetch-threads.ts";
+import { GatheredFetches, type TransferOptions } from "./gathered-fetches.ts";
 import type { DropReason, Want } from "./thread-messages.ts";
 import type { TransferSlots } from "./transfer-slots.ts";
 
@@ -29,6 +29,8 @@ export interface ContentFetchDeps {
   readonly slots: TransferSlots;
   /** Of this peer: for the error that says its disk is full. */
   readonly home: string;
+  /** A transfer may take this and 1 ms a KB. */
+  readonly transferMs: number;
 }
 
 /** Pieces that the same peers can give. */
@@ -45,6 +47,8 @@ export interface ContentFetchOptions {
   readonly onWrong: (peer: PeerId) => void;
   /** A peer that stalled, could not be reached or has it no more: others first from now on. */
   readonly onLeft: (peer: PeerId) => void;
+  /** Left free on the disk beside what is fetched. */
+  readonly reserveBytes: () => number;
   /** Further peers that hold all of the group; asked only where it is large. */
   readonly moreSources: () => Promise<readonly PeerId[]>;
 }
@@ -52,6 +56,10 @@ export interface ContentFetchOptions {
 export class ContentFetch {
   readonly stats = { transfers: 0, fetchedBytes: 0, wrongPieces: 0, stalls: 0 };
   readonly #deps: ContentFetchDeps;
+  readonly #gathered = new GatheredFetches((group, options) => {
+    const bytes = bytesOf(group.wants);
+    return this.#deps.slots.run(bytes, () => this.#transfer(group, bytes, options));
+  });
 
   constructor(deps: ContentFetchDeps) {
     this.#deps = deps;
@@ -59,27 +67,31 @@ export class ContentFetch {
 
   /** Brings what the peers give; on return all of that is durable here. @throws MfError STORE_FULL and what the store throws */
   async fetch(group: PieceGroup, options: ContentFetchOptions): Promise<void> {
-    const total = group.wants.reduce((sum, want) => sum + want.bytesGuess, 0);
-    await this.#checkSpace(total);
+    const total = bytesOf(group.wants);
+    await this.#checkSpace(total, options.reserveBytes());
+    if (total <= SMALL_BYTES_MAX && group.wants.length <= TRANSFER_PIECES_MAX) {
+      return this.#gathered.fetch(group, total, options);
+    }
+    const parts: TransferOptions = { ...options, onStored: () => undefined };
     for (let at = 0; at < Math.max(1, group.wants.length); at += TRANSFER_PIECES_MAX) {
       if (options.signal.aborted) return;
       const wants = group.wants.slice(at, at + TRANSFER_PIECES_MAX);
-      const bytes = wants.reduce((sum, want) => sum + want.bytesGuess, 0);
+      const bytes = bytesOf(wants);
       const known = at === 0 ? group.known : [];
       await this.#deps.slots.run(bytes, () => {
-        return this.#transfer({ wants, known, peers: group.peers }, bytes, options);
+        return this.#transfer({ wants, known, peers: group.peers }, bytes, parts);
       });
     }
   }
 
-  async #checkSpace(bytes: number): Promise<void> {
+  async #checkSpace(bytes: number, reserveBytes: number): Promise<void> {
     const { freeBytes } = await this.#deps.store.stats();
-    if (freeBytes < bytes + DISK_RESERVE_BYTES) {
+    if (freeBytes < bytes + reserveBytes) {
       throw new MfError("STORE_FULL", { home: this.#deps.home, needBytes: bytes, freeBytes });
     }
   }
 
-  async #transfer(group: PieceGroup, bytes: number, options: ContentFetchOptions): Promise<void> {
+  async #transfer(group: PieceGroup, bytes: number, options: TransferOptions): Promise<void> {
     if (options.signal.aborted) return;
     this.stats.transfers++;
     const commits: Promise<void>[] = [];
@@ -91,7 +103,7 @@ export class ContentFetch {
         options.onProgress(count);
       },
       onSegment: (segment) => {
-        const kept = this.#keep(segment).catch((error: unknown) => {
+        const kept = this.#keep(segment, options).catch((error: unknown) => {
           failure ??= error as Error;
           fetch.cancel();
         });
@@ -110,11 +122,16 @@ export class ContentFetch {
     fetch: Fetch,
     group: PieceGroup,
     bytes: number,
-    options: ContentFetchOptions,
+    options: TransferOptions,
   ): Promise<FetchEnd> {
-    const ms = TRANSFER_MS_BASE + bytes / TRANSFER_BYTES_PER_MS_MIN;
+    const ms = this.#deps.transferMs + bytes / TRANSFER_BYTES_PER_MS_MIN;
     const cancel = (): void => fetch.cancel();
-    const cancelDeadline = this.#deps.clock.after(ms, cancel, { unref: true });
+    const late = (): void => {
+      // Each of them gave something now and then, or it had been left: others first from now on, or the next round is like this one.
+      for (const peer of group.peers) this.#dropped(options, peer, "slow", undefined);
+      fetch.cancel();
+    };
+    const cancelDeadline = this.#deps.clock.after(ms, late, { unref: true });
     options.signal.addEventListener("abort", cancel, { once: true });
     if (bytes >= MULTI_SOURCE_BYTES_MIN) void this.#addSources(fetch, group.peers, options);
     try {
@@ -128,7 +145,7 @@ export class ContentFetch {
   async #addSources(
     fetch: Fetch,
     peers: readonly PeerId[],
-    options: ContentFetchOptions,
+    options: TransferOptions,
   ): Promise<void> {
     const more = await options.moreSources();
     const fresh = more.filter((peer) => !peers.includes(peer));
@@ -137,17 +154,18 @@ export class ContentFetch {
     }
   }
 
-  async #keep(segment: WrittenSegment): Promise<void> {
+  async #keep(segment: WrittenSegment, options: TransferOptions): Promise<void> {
     try {
       await this.#deps.store.commit({ written: [segment] });
     } catch (error) {
       rmSync(segment.file, { force: true });
       throw error;
     }
+    for (const { digest, bytes } of segment.records) options.onStored(digest, bytes);
   }
 
   #dropped(
-    options: ContentFetchOptions,
+    options: TransferOptions,
     peer: PeerId,
     why: DropReason,
     digest: string | undefined,
@@ -166,8 +184,13 @@ export class ContentFetch {
 
   #writeFailure({ code, message }: { code: string; message: string }): MfError {
     const { home } = this.#deps;
+    if (code === THREAD_DIED) return new MfError("INTERNAL", { message });
     const isFull = code === "ENOSPC" || code === "EDQUOT";
     if (isFull) return new MfError("STORE_FULL", { home });
     return new MfError("STORE_UNWRITABLE", { home, reason: message });
   }
+}
+
+function bytesOf(wants: readonly Want[]): number {
+  return wants.reduce((sum, want) => sum + want.bytesGuess, 0);
 }

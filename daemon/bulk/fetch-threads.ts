@@ -30,7 +30,7 @@ export interface FetchRequest {
 export interface FetchEnd {
   /** Pieces that no source gave. */
   readonly missing: number;
-  /** The system's error of a write that failed. */
+  /** The system's error of a write that failed; THREAD_DIED where the thread that fetched is gone. */
   readonly failure?: { readonly code: string; readonly message: string };
 }
 
@@ -49,6 +49,18 @@ export interface FetchThreadsDeps {
   readonly onSpeed: (peer: PeerId, bytes: number, ms: number) => void;
 }
 
+/** The code of an end that is nobody's fault but this program's. */
+export const THREAD_DIED = "THREAD_DIED";
+
+const FETCH_THREAD = new URL("./bulk-fetch-thread.js", import.meta.url);
+
+export interface FetchThreadsOptions {
+  readonly scratchDir: string;
+  readonly stallMs: number;
+  /** What a thread runs. @default bulk-fetch-thread */
+  readonly thread?: URL;
+}
+
 interface Part {
   readonly request: FetchRequest;
   readonly settle: (end: FetchEnd) => void;
@@ -56,12 +68,12 @@ interface Part {
 
 export class FetchThreads {
   readonly #deps: FetchThreadsDeps;
-  readonly #options: { readonly scratchDir: string; readonly stallMs: number };
+  readonly #options: FetchThreadsOptions;
   readonly #threads: FetchThread[] = [];
   #nextTransfer = 1;
   #cancelIdle: () => void = () => undefined;
 
-  constructor(deps: FetchThreadsDeps, options: { scratchDir: string; stallMs: number }) {
+  constructor(deps: FetchThreadsDeps, options: FetchThreadsOptions) {
     this.#deps = deps;
     this.#options = options;
   }
@@ -112,7 +124,12 @@ export class FetchThreads {
 
   #newThread(): FetchThread {
     const prefix = `bulk-${Buffer.from(this.#deps.random.bytes(6)).toString("hex")}`;
-    const thread = new FetchThread(this.#deps, { ...this.#options, prefix }, () => {
+    const { scratchDir, stallMs, thread: url = FETCH_THREAD } = this.#options;
+    const worker = new Worker(url, {
+      workerData: { scratchDir, stallMs, prefix } satisfies FetchThreadOptions,
+      name: "mf-bulk-fetch",
+    });
+    const thread = new FetchThread(this.#deps, worker, () => {
       const at = this.#threads.indexOf(thread);
       if (at >= 0) this.#threads.splice(at, 1);
     });
@@ -131,21 +148,27 @@ class FetchThread {
   readonly #deps: FetchThreadsDeps;
   readonly #parts = new Map<number, Part>();
   readonly #worker: Worker;
+  #isStopping = false;
 
-  constructor(deps: FetchThreadsDeps, workerData: FetchThreadOptions, ended: () => void) {
+  constructor(deps: FetchThreadsDeps, worker: Worker, ended: () => void) {
     this.#deps = deps;
-    const url = new URL("./bulk-fetch-thread.js", import.meta.url);
-    this.#worker = new Worker(url, { workerData, name: "mf-bulk-fetch" });
+    this.#worker = worker;
     this.#worker.unref();
+    let reason = "it ended by itself";
     this.#worker.on("message", (message: FromFetchThread) => this.#heard(message));
     this.#worker.on("error", (error) => {
+      reason = error.message;
       deps.logger.error("bulk.fetch-thread-died", { reason: error.message });
     });
     this.#worker.on("exit", () => {
       ended();
       const parts = [...this.#parts.values()];
       this.#parts.clear();
-      for (const { request, settle } of parts) settle({ missing: request.wants.length });
+      const failure = { code: THREAD_DIED, message: `the thread that fetches died: ${reason}` };
+      for (const { request, settle } of parts) {
+        const missing = request.wants.length;
+        settle(this.#isStopping ? { missing } : { missing, failure });
+      }
     });
   }
 
@@ -165,6 +188,7 @@ class FetchThread {
   }
 
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#worker.terminate();
   }
 

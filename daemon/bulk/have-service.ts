@@ -2,6 +2,7 @@
 import { cidFromDigest, cidOf, parseCid } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
+import { MfError } from "../../src/model/errors.ts";
 import type { Cid } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
@@ -15,7 +16,15 @@ import {
 } from "../../src/wire/bulk-protocol.ts";
 import { othersAlive, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 import type { Transport } from "../../src/wire/transport.ts";
-import { ASKED_AT_ONCE_MAX, HAVE_TIMEOUT_MS, HOLDERS_MAX, HOLDERS_TTL_MS } from "./bulk-limits.ts";
+import {
+  ASKED_AT_ONCE_MAX,
+  HAVE_AT_ONCE_MAX,
+  HAVE_TIMEOUT_MS,
+  HAVE_WAITING_MAX,
+  HOLDERS_MAX,
+  HOLDERS_TTL_MS,
+} from "./bulk-limits.ts";
+import { PeerTurns } from "./peer-turns.ts";
 
 export interface HaveServiceDeps {
   readonly transport: Transport;
@@ -43,6 +52,7 @@ export interface AskOptions {
 export class HaveService {
   readonly stats = { asked: 0, answered: 0 };
   readonly #deps: HaveServiceDeps;
+  readonly #turns = new PeerTurns({ atOnceMax: HAVE_AT_ONCE_MAX, waitingMax: HAVE_WAITING_MAX });
   /** What others said lately. */
   readonly #remembered = new Map<Cid, { readonly at: number; readonly peers: readonly PeerId[] }>();
 
@@ -51,7 +61,12 @@ export class HaveService {
   }
 
   start(): void {
-    this.#deps.transport.handle(HAVE, (_from, query) => this.#answer(query.ids, query.inline));
+    this.#deps.transport.handle(HAVE, async (from, query) => {
+      const answer = await this.#turns.run(from, () => this.#answer(query.ids, query.inline));
+      if (answer !== undefined) return answer;
+      const peer = this.#deps.transport.self;
+      throw new MfError("PEER_UNREACHABLE", { peer, reason: "it answers many questions already" });
+    });
   }
 
   /** Alive peers but those given, the nearest first. */

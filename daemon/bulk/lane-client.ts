@@ -3,7 +3,7 @@ import type { OnReadOpts } from "node:net";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { CHUNK_BYTES_MAX } from "../../src/artifact/chunker.ts";
 import type { Clock } from "../../src/env/clock.ts";
-import { DIAL_MS, HANDSHAKE_MS, LANE_IDLE_MS } from "./bulk-limits.ts";
+import { DIAL_MS, HANDSHAKE_MS, LANE_IDLE_MS, LANE_OPEN_MS } from "./bulk-limits.ts";
 import { AnswerReader, askFrame } from "./lane-frames.ts";
 import { LANE_TLS } from "./lane-tls.ts";
 import type { LaneOpening, Want } from "./thread-messages.ts";
@@ -73,7 +73,9 @@ export class LaneClient {
   }
 
   async #open(): Promise<void> {
-    for (const host of this.#opening.hosts) {
+    const until = this.#clock.monotonic() + LANE_OPEN_MS;
+    for (const host of new Set(this.#opening.hosts)) {
+      if (this.#clock.monotonic() >= until) break;
       const socket = await this.#dial(host);
       if (this.#isOver) return void socket?.destroy();
       if (socket === undefined || socket.destroyed) continue;

@@ -1,5 +1,6 @@
 /** The serving end of one lane: reads the pieces asked for from their segment files and writes them, a few buffers ahead at most. */
 import type { TLSSocket } from "node:tls";
+import type { Clock } from "../../src/env/clock.ts";
 import {
   SERVE_BUFFER_BYTES,
   SERVE_BUFFERS,
@@ -16,6 +17,7 @@ import {
 import type { ServedPiece } from "./thread-messages.ts";
 
 export interface LaneServerParts {
+  readonly clock: Clock;
   readonly locate: (digests: readonly string[]) => Promise<readonly ServedPiece[]>;
   /** Fills `into` from the file's `at`; false where the file is gone or too short. */
   readonly read: (file: string, into: Uint8Array, at: number) => Promise<boolean>;
@@ -32,13 +34,20 @@ export class LaneServer {
   #whenFree: (() => void) | undefined;
   #queue: string[] = [];
   #isServing = false;
+  #lastServed = 0;
 
   constructor(socket: TLSSocket, parts: LaneServerParts) {
     this.#socket = socket;
     this.#parts = parts;
   }
 
+  /** Since when nothing was asked of it (its parts' clock); undefined while something is. */
+  get idleSince(): number | undefined {
+    return this.#isServing ? undefined : this.#lastServed;
+  }
+
   start(): void {
+    this.#lastServed = this.#parts.clock.monotonic();
     this.#socket.on("data", (data: Buffer) => this.#asked(data));
     this.#socket.on("close", () => this.#whenFree?.());
   }
@@ -65,6 +74,7 @@ export class LaneServer {
       this.#socket.destroy();
     }
     this.#isServing = false;
+    this.#lastServed = this.#parts.clock.monotonic();
   }
 
   async #send(piece: ServedPiece): Promise<void> {

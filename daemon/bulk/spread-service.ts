@@ -11,11 +11,13 @@ import type { BringService } from "./bring-service.ts";
 import {
   HOLD_AT_ONCE_MAX,
   HOLD_QUEUE_MAX,
+  HOLD_WAITING_PER_PEER_MAX,
   SPREAD_FREE_BYTES_MIN,
   SPREAD_RETRY_MS,
   SPREAD_TIMEOUT_MS,
 } from "./bulk-limits.ts";
 import type { HaveService } from "./have-service.ts";
+import { PeerTurns } from "./peer-turns.ts";
 import { SpreadMachine, type SpreadEvent } from "./spread-machine.ts";
 
 export interface SpreadServiceDeps {
@@ -33,6 +35,7 @@ export class SpreadService {
   readonly #deps: SpreadServiceDeps;
   readonly #machine = new SpreadMachine();
   readonly #stopped = new AbortController();
+  readonly #holdTurns = new PeerTurns({ atOnceMax: 1, waitingMax: HOLD_WAITING_PER_PEER_MAX });
   readonly #holding: (() => void)[] = [];
   #holds = 0;
   #cancelTick: (() => void) | undefined;
@@ -47,7 +50,10 @@ export class SpreadService {
   }
 
   start(): void {
-    this.#deps.transport.handle(PLEASE_HOLD, (from, { ids }) => this.#hold(from, ids as Cid[]));
+    this.#deps.transport.handle(PLEASE_HOLD, async (from, { ids }) => {
+      const answer = await this.#holdTurns.run(from, () => this.#hold(from, ids as Cid[]));
+      return answer ?? { held: ids.map(() => false) };
+    });
     this.#unsubscribe = this.#deps.directory.subscribe(() => {
       if (this.#machine.pending > 0) this.#step({ t: "peers", peers: this.#candidates() });
     });
@@ -138,13 +144,19 @@ export class SpreadService {
     }
   }
 
-  /** Some of it may fail: what is here afterwards counts. */
+  /** Some of it may fail: what is here afterwards counts. Whoever asked waits no longer than this goes on. */
   async #bring(from: PeerId, ids: readonly Cid[]): Promise<void> {
+    const { bring, clock, logger } = this.#deps;
+    const late = new AbortController();
+    const cancel = clock.after(SPREAD_TIMEOUT_MS, () => late.abort(), { unref: true });
     try {
-      const { signal } = this.#stopped;
-      await this.#deps.bring.bring(ids, { hints: [from], signal });
+      const signal = AbortSignal.any([this.#stopped.signal, late.signal]);
+      const reserveBytes = SPREAD_FREE_BYTES_MIN;
+      await bring.bring(ids, { hints: [from], signal, reserveBytes });
     } catch (error) {
-      this.#deps.logger.info("bulk.hold-failed", { from, reason: String(error) });
+      logger.info("bulk.hold-failed", { from, reason: String(error) });
+    } finally {
+      cancel();
     }
   }
 

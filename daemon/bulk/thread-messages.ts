@@ -16,7 +16,7 @@ export interface Want {
 }
 
 /** Why a peer is no longer a source of a transfer. */
-export type DropReason = "wrong" | "stalled" | "unreachable" | "missing";
+export type DropReason = "wrong" | "stalled" | "unreachable" | "missing" | "slow";
 
 /** A way to a peer, as its ticket says. */
 export interface LaneOpening {

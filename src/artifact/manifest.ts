@@ -1,6 +1,7 @@
 /** What an artifact that was cut into chunks consists of: canonical dag-json, whose CID is the artifact's id. */
 import { MfError } from "../model/errors.ts";
 import type { Cid } from "../model/ids.ts";
+import { CHUNK_BYTES_MAX } from "./chunker.ts";
 import { cidOf, parseCid } from "./cid.ts";
 
 export interface Manifest {
@@ -57,7 +58,8 @@ function chunkOf(value: unknown): ManifestChunk {
   if (typeof id !== "string" || typeof bytes !== "number" || !Number.isSafeInteger(bytes)) {
     throw malformed("a manifest with a chunk of an unknown form");
   }
-  if (bytes <= 0 || parseCid(id).codec !== "raw") {
+  // Its readers allocate what it says before a byte is here: a manifest may come from anybody.
+  if (bytes <= 0 || bytes > CHUNK_BYTES_MAX || parseCid(id).codec !== "raw") {
     throw malformed("a manifest with an impossible chunk");
   }
   return { id: id as Cid, bytes };

@@ -91,7 +91,7 @@ export const PLEASE_HOLD: RequestType<
 };
 
 const doubt = v.object({
-  digests: v.pipe(v.array(v.pipe(v.string(), v.length(64))), v.maxLength(64)),
+  digests: v.pipe(v.array(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))), v.maxLength(64)),
 });
 
 /** What you served under these digests (hex) does not hash to them: look at your copies. */

@@ -3,14 +3,12 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
 import { after, test } from "node:test";
-import { connect } from "node:tls";
-import { LANE_TLS } from "../../../../daemon/bulk/lane-tls.ts";
 import { laneHosts, listenHost } from "../../../../daemon/bulk/serve-service.ts";
 import { MfError, isMfError } from "../../../../src/model/errors.ts";
 import type { PeerId } from "../../../../src/model/peer.ts";
 import type { Store } from "../../../../src/store/ports.ts";
 import { TICKET, type LaneTicket } from "../../../../src/wire/bulk-protocol.ts";
-import { badSource, TestMesh, type TestPeer } from "./bulk-fixture.ts";
+import { badSource, delegating, dial, settled, TestMesh, type TestPeer } from "./bulk-fixture.ts";
 
 const MIB = 1024 * 1024;
 
@@ -224,24 +222,6 @@ test("a lane is dialled where its daemon listens", () => {
   assert.deepEqual(laneHosts("0.0.0.0", all), ["10.0.0.7", "127.0.0.1"]);
 });
 
-function dial(
-  ticket: LaneTicket,
-  wrong: { identity?: string; key?: Uint8Array } = {},
-): ReturnType<typeof connect> {
-  const socket = connect({
-    ...LANE_TLS,
-    host: ticket.hosts[0],
-    port: ticket.port,
-    checkServerIdentity: () => new Error("a lane has no certificate"),
-    pskCallback: () => ({
-      psk: wrong.key ?? ticket.key,
-      identity: wrong.identity ?? ticket.identity,
-    }),
-  });
-  socket.on("error", () => undefined);
-  return socket;
-}
-
 /** Whether the handshake succeeds and the lane stays open long enough to be asked something. */
 function opens(
   ticket: LaneTicket,
@@ -260,22 +240,4 @@ function opens(
       socket.write(frame);
     });
   });
-}
-
-function delegating(store: Store, own: Partial<Store>): Store {
-  return new Proxy(store, {
-    get(target, name) {
-      const mine: unknown = Reflect.get(own, name);
-      if (mine !== undefined) return mine;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
-
-async function settled(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    assert.ok(turn < 1_000_000, "it never came to pass");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }

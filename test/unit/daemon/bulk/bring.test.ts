@@ -209,4 +209,6 @@ test("many artifacts asked for one by one, at once, all arrive over a few lanes"
   await Promise.all(ids.map((id) => b.bulk.bring([id], { hints: [a.id] })));
   assert.ok((await b.store.has(ids)).every(Boolean));
   assert.ok(a.bulk.stats().lanesServed <= 4);
+  const { segments } = await b.store.stats();
+  assert.ok(segments <= 12, `they share segments and their fsyncs: ${segments} for 60`);
 });

@@ -1,7 +1,7 @@
 /** Peers with real stores and real lanes, over a network in memory; and a peer whose lane does what it should not. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type TLSSocket, type Server } from "node:tls";
+import { connect, createServer, type TLSSocket, type Server } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBulk, type Bulk, type BulkParts } from "../../../../daemon/bulk/bulk.ts";
@@ -15,7 +15,7 @@ import type { Cid } from "../../../../src/model/ids.ts";
 import type { PeerId, PeerRole, PeerView } from "../../../../src/model/peer.ts";
 import { openStore } from "../../../../src/store/open-store.ts";
 import type { Store } from "../../../../src/store/ports.ts";
-import { HAVE, TICKET } from "../../../../src/wire/bulk-protocol.ts";
+import { HAVE, TICKET, type LaneTicket } from "../../../../src/wire/bulk-protocol.ts";
 import type { PeerDirectory, PeerEvent } from "../../../../src/wire/peer-directory.ts";
 import type { Transport } from "../../../../src/wire/transport.ts";
 import { createMemoryNetwork, type MemoryNetwork } from "../../../support/memory-network.ts";
@@ -124,11 +124,18 @@ function viewOf(id: PeerId, roles: PeerRole[]): PeerView {
   };
 }
 
+/** A byte now and then: never silent for long, never done. */
+function drip(socket: TLSSocket, data: Buffer): void {
+  let at = 0;
+  const timer = setInterval(() => socket.write(data.subarray(at, ++at)), 20);
+  socket.on("close", () => clearInterval(timer));
+}
+
 /** What a bad lane does with the pieces it is asked for, counted from 0. */
 export type Misdeed = (
   piece: number,
   socket: TLSSocket,
-) => "good" | "wrong" | "silent" | "cut" | "garbage";
+) => "good" | "wrong" | "silent" | "cut" | "garbage" | "drip";
 
 /** A peer that claims to hold all of `store` and serves it as `misdeed` says. */
 export async function badSource(
@@ -153,6 +160,7 @@ export async function badSource(
     const header = Buffer.alloc(8);
     writeAnswerHeader(header, PIECE_HERE, data.length);
     socket.write(header);
+    if (what === "drip") return drip(socket, data);
     socket.write(data);
   };
   const server = createServer({ ...LANE_TLS, pskCallback: (_s, who) => keys.get(who) ?? null });
@@ -188,4 +196,42 @@ export async function badSource(
     server.close();
   });
   return { id, served: () => good, server };
+}
+
+/** A lane of one's own, with the ticket or something like it. */
+export function dial(
+  ticket: LaneTicket,
+  wrong: { identity?: string; key?: Uint8Array } = {},
+): TLSSocket {
+  const socket = connect({
+    ...LANE_TLS,
+    host: ticket.hosts[0],
+    port: ticket.port,
+    checkServerIdentity: () => new Error("a lane has no certificate"),
+    pskCallback: () => ({
+      psk: wrong.key ?? ticket.key,
+      identity: wrong.identity ?? ticket.identity,
+    }),
+  });
+  socket.on("error", () => undefined);
+  return socket;
+}
+
+/** The store, with some of it replaced. */
+export function delegating(store: Store, own: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const mine: unknown = Reflect.get(own, name);
+      if (mine !== undefined) return mine;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+export async function settled(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn++) {
+    assert.ok(turn < 1_000_000, "it never came to pass");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
