@@ -124,6 +124,11 @@ class Peer {
     await gone;
   }
 
+  /** Everything that its daemon has logged. */
+  log() {
+    return readFileSync(path.join(this.home, "logs", "mfd.log"), "utf8");
+  }
+
   mf(argv) {
     return output(program, argv, this.home);
   }
