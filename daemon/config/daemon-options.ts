@@ -19,7 +19,7 @@ export interface DaemonOptions {
   readonly home: string;
   /** How people know this peer. @default what was remembered, else the host's name */
   readonly name: string;
-  /** `host:port`; port 0 is any. @default 0.0.0.0 with the port it had before */
+  /** `host:port`; port 0 is any, and the one it had before after a restart. @default 0.0.0.0:0 */
   readonly listen: readonly string[];
   /** To use where `listen` fails because a remembered port is taken; undefined where the person named the port. */
   readonly listenFallback?: readonly string[];
@@ -93,11 +93,17 @@ function listenOptions(
   remembered: Remembered,
 ): Pick<DaemonOptions, "listen" | "listenFallback"> {
   if (given.length > LISTEN_MAX) throw usage(`--listen: at most ${LISTEN_MAX} addresses.`);
-  if (given.length > 0) return { listen: given.map(checkedAddress) };
+  const wanted = given.length > 0 ? given.map(checkedAddress) : ["0.0.0.0:0"];
   const { port } = remembered;
-  if (port === undefined) return { listen: ["0.0.0.0:0"] };
-  return { listen: [`0.0.0.0:${port}`], listenFallback: ["0.0.0.0:0"] };
+  const [first = "", ...others] = wanted;
+  // What is remembered is the port of the first address.
+  if (port === undefined || !first.endsWith(ANY_PORT)) return { listen: wanted };
+  // Any port is the one it had: where all daemons stopped at once, nobody is left who could tell of a new one.
+  const before = `${first.slice(0, -ANY_PORT.length)}:${port}`;
+  return { listen: [before, ...others], listenFallback: wanted };
 }
+
+const ANY_PORT = ":0";
 
 /** `host:port`, `:port` (everywhere), `host` (any port), `[::1]:4001`. A host is an IP address: names change under a daemon. */
 function checkedAddress(text: string): string {

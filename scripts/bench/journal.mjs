@@ -68,7 +68,15 @@ function problemsOf(run, held) {
       problems.push(`${run} at ${name}: ${ends.length} ends, last is ${entries.at(-1)?.t}`);
   }
   const texts = new Set(held.map(({ entries }) => JSON.stringify(entries)));
-  const sizes = held.map(({ name, entries }) => `${name} ${entries.length}`).join(", ");
-  if (texts.size > 1) problems.push(`${run}: the copies differ (${sizes})`);
+  const shapes = held.map(({ name, entries }) => `${name}: ${shapeOf(entries)}`).join(" | ");
+  if (texts.size > 1) problems.push(`${run}: the copies differ: ${shapes}`);
   return problems;
+}
+
+/** Who owned it from which entry on, the length, the end. */
+function shapeOf(entries) {
+  const owners = entries.flatMap((entry, at) =>
+    entry.t === "owner-changed" ? [`${entry.owner.name}/${entry.owner.ballot}@${at}`] : [],
+  );
+  return `${owners.join(" ")}, ${entries.length} entries, ${entries.at(-1)?.t}`;
 }
