@@ -18,7 +18,7 @@ const TASKS = 300;
 const TASK_MS = 60;
 /** A run of about 6 s that takes this long hangs. */
 const RUN_MS_MAX = 60_000;
-const ASK_MS = 100;
+const ASK_MS = 500;
 /** Holders that missed the end ask for it every 30 s. */
 const AGREE_ROUNDS_MAX = 4;
 const AGREE_WAIT_MS = 12_000;
