@@ -13,6 +13,7 @@ import type { DaemonBase } from "./daemon-base.ts";
 import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
 import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
 import type { Network } from "./network.ts";
+import { spreadingOutputs } from "./spread-outputs.ts";
 
 export interface Work {
   readonly hosts: MeshHosts;
@@ -88,7 +89,7 @@ function openRuns(
   const engine = { hosts, clock, random, logger, peer: name, capacity, limits: hosts.limits };
   const ownership: Ownership = createOwnership({
     ...mesh,
-    createEngine: (store) => createEngine({ ...engine, store }),
+    createEngine: (store) => createEngine({ ...engine, store: spreadingOutputs(store, bulk) }),
     clock,
     logger,
     self: membership.self,

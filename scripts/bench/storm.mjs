@@ -36,9 +36,12 @@ export async function storm({ seconds, seed, say }) {
     async (mesh) => {
       folder = path.dirname(mesh.peers[0].home);
       const until = performance.now() + seconds * 1_000;
-      const killing = killOften(mesh, { random: randomOf(seed + 1), state, say });
+      const killing = killOften(mesh, { random: randomOf(seed + 1), state, say }).catch((error) => {
+        problems.push(error.message);
+        state.isOver = true;
+      });
       try {
-        for (let i = 1; performance.now() < until; i++) {
+        for (let i = 1; performance.now() < until && !state.isOver; i++) {
           const run = await oneSweep(mesh, { number: i, random, state });
           runs.push(run);
           problems.push(...run.problems);
