@@ -90,7 +90,7 @@ export default sweep;
 export function foreachFlow(count, ms, add = 0) {
   return `${head("collect, each, flow")}
 const sweep = flow("sweep");
-const list = sweep.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i) }));
+const list = sweep.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i), round: ${add} }));
 const work = sweep.step("work", { n: each(list.items) }, async ({ n }) => {
   await new Promise((resolve) => setTimeout(resolve, ${ms}));
   return { n: n + ${add} };
