@@ -5,13 +5,13 @@
 import { startControlServer } from "../src/client/control/control-server.ts";
 import type { DaemonStatus } from "../src/client/control/daemon-side.ts";
 import { closeInterruptedRuns } from "../src/client/runs.ts";
-import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
 import { openAdmission, type Admitted } from "./compose/admitted.ts";
 import { ClosingOrder } from "./compose/closing-order.ts";
 import type { DaemonBase, DaemonEnv } from "./compose/daemon-base.ts";
 import { daemonSideOf } from "./compose/daemon-face.ts";
 import { openNetwork, type Network } from "./compose/network.ts";
+import { openStoreWhenFree } from "./compose/store-opening.ts";
 import { openWork, type Work } from "./compose/work.ts";
 import type { DaemonOptions } from "./config/daemon-options.ts";
 
@@ -39,7 +39,7 @@ export async function createDaemon(options: DaemonOptions, env: DaemonEnv): Prom
 async function compose(base: DaemonBase): Promise<Daemon> {
   const { options, env, closing } = base;
   // The store's lock is the home's: from here on nobody else uses it.
-  const store = await openStore(options.home, env);
+  const store = await openStoreWhenFree(options.home, env);
   closing.add("store", () => store.close());
   // Runs of an `mf run` that was killed; those of a mesh go on below.
   await closeInterruptedRuns(store, { isAlive: () => false, now: env.clock.now() });

@@ -5,16 +5,15 @@
  * lost or changed, and no process of the home is left. Exit code 1 where any of it fails.
  */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { randomOf } from "./bench/chance.mjs";
 import { sweepFlow, SWEEP_ANSWER, SWEEP_STEPS, SWEEP_TASKS } from "./bench/flows.mjs";
 import { all, readJournal, withStore } from "./bench/journal.mjs";
+import { processesLeft } from "./bench/processes.mjs";
 import { mfJson, program, runFlow, withFlow } from "./bench/mf.mjs";
-
-/** A step host watches its parent about once a second. */
-const GONE_WITHIN_MS = 5_000;
 
 const { values: flags } = parseArgs({
   options: {
@@ -145,40 +144,4 @@ async function recomputed(home, run, before) {
     ...(again.length > 0 ? [`${again.length} durable tasks executed again`] : []),
     ...(changed.length > 0 ? [`${changed.length} facts lost or changed`] : []),
   ];
-}
-
-async function processesLeft(home) {
-  const until = performance.now() + GONE_WITHIN_MS;
-  let left = processesOf(home);
-  while (left.length > 0 && performance.now() < until) {
-    await sleep(50);
-    left = processesOf(home);
-  }
-  return left.length;
-}
-
-/** Whoever has the home in its environment or on its command line. A process that ends while we look is gone. */
-function processesOf(home) {
-  const names = (pid) => {
-    try {
-      const text = ["environ", "cmdline"].map((name) =>
-        readFileSync(`/proc/${pid}/${name}`, "latin1"),
-      );
-      return text.join("\0").includes(home);
-    } catch {
-      return false;
-    }
-  };
-  return readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && names(pid));
-}
-
-/** mulberry32: the same seed, the same moments. */
-function randomOf(start) {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

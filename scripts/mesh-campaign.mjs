@@ -1,6 +1,7 @@
 /**
  * What a mesh is for, measured on loopback with real daemons:
- *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop] [--seconds n] [--json]
+ *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop storm]
+ *     [--seconds n] [--seed n] [--json]
  * Each scenario prints a line of figures and whether what must hold did. Exit code 1 where something did not.
  */
 import { randomBytes } from "node:crypto";
@@ -13,12 +14,18 @@ import { parseArgs } from "node:util";
 import { fanOutFlow, foreachFlow, FOREACH_ANSWER, largeFlow } from "./bench/flows.mjs";
 import { program, root } from "./bench/mf.mjs";
 import { withMesh } from "./bench/mesh.mjs";
+import { storm } from "./bench/storm.mjs";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean" }, seconds: { type: "string", default: "60" } },
+  options: {
+    json: { type: "boolean" },
+    seconds: { type: "string", default: "60" },
+    seed: { type: "string", default: String(Date.now() % 100_000) },
+  },
 });
 const seconds = Number(flags.seconds);
+const seed = Number(flags.seed);
 const SCENARIOS = {
   foreach: () => sweep("foreach", async () => undefined),
   "kill-worker": () => sweep("kill-worker", (mesh) => mesh.peers[2].kill()),
@@ -28,11 +35,14 @@ const SCENARIOS = {
   ten: tenDaemons,
   strangers,
   loop: loopDelay,
+  storm: () => storm({ seconds, seed, say: flags.json ? () => undefined : console.log }),
 };
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
 const unknown = names.filter((name) => !(name in SCENARIOS));
-if (unknown.length > 0 || !Number.isFinite(seconds) || seconds <= 0) {
-  console.error(`Scenarios: ${Object.keys(SCENARIOS).join(", ")}; --seconds takes a number.`);
+if (unknown.length > 0 || !(seconds > 0) || !Number.isInteger(seed)) {
+  console.error(
+    `Scenarios: ${Object.keys(SCENARIOS).join(", ")}; --seconds and --seed take numbers.`,
+  );
   process.exit(2);
 }
 if (!existsSync(program)) {

@@ -19,7 +19,7 @@ export interface DaemonOptions {
   readonly home: string;
   /** How people know this peer. @default what was remembered, else the host's name */
   readonly name: string;
-  /** `host:port`; port 0 is any. @default where it listened before, else everywhere */
+  /** `host:port`; port 0 is any, and the one it had before after a restart. @default where it listened before, else everywhere */
   readonly listen: readonly string[];
   /** To use where `listen` fails because a remembered port is taken; undefined where the person named the port. */
   readonly listenFallback?: readonly string[];
@@ -93,11 +93,22 @@ function listenOptions(
   remembered: Remembered,
 ): Pick<DaemonOptions, "listen" | "listenFallback"> {
   if (given.length > LISTEN_MAX) throw usage(`--listen: at most ${LISTEN_MAX} addresses.`);
-  if (given.length > 0) return { listen: given.map(checkedAddress) };
-  const { port, listen = port === undefined ? undefined : [`0.0.0.0:${port}`] } = remembered;
-  if (listen === undefined) return { listen: ["0.0.0.0:0"] };
-  return { listen, listenFallback: listen.map((text) => text.replace(/\d+$/, "0")) };
+  if (given.length === 0) {
+    const { port, listen = port === undefined ? undefined : [`0.0.0.0:${port}`] } = remembered;
+    if (listen === undefined) return { listen: ["0.0.0.0:0"] };
+    return { listen, listenFallback: listen.map((text) => text.replace(/\d+$/, "0")) };
+  }
+  const wanted = given.map(checkedAddress);
+  const { port } = remembered;
+  const [first = "", ...others] = wanted;
+  // What is remembered is the port of the first address.
+  if (port === undefined || !first.endsWith(ANY_PORT)) return { listen: wanted };
+  // Any port is the one it had: where all daemons stopped at once, nobody is left who could tell of a new one.
+  const before = `${first.slice(0, -ANY_PORT.length)}:${port}`;
+  return { listen: [before, ...others], listenFallback: wanted };
 }
+
+const ANY_PORT = ":0";
 
 /** `host:port`, `:port` (everywhere), `host` (any port), `[::1]:4001`. A host is an IP address: names change under a daemon. */
 function checkedAddress(text: string): string {

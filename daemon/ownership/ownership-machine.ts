@@ -169,6 +169,8 @@ export class OwnershipMachine {
   /** Who ever held the run must hear of its end (two sides of a partition may both have ended it): the absent are waited for. */
   #endWhenTold(now: number): void {
     const { length } = this.#view;
+    // Whoever was told while it went on has not heard of the end.
+    if (this.#endedAt === undefined && this.#phase === "owning") this.#telling.clear();
     const endAt = (this.#endedAt ??= now) + ENDED_HOLD_MS;
     const isKept =
       this.#phase !== "owning" ||
@@ -325,7 +327,12 @@ export class OwnershipMachine {
       this.#giveWay(by, now);
       if (isSending !== true && this.#peers.alive.has(by.peer)) this.#pull(by.peer, false);
     }
-    if (order === 0 && by.peer !== this.#self.peer) this.#heardAt = now;
+    if (order === 0 && by.peer !== this.#self.peer) {
+      this.#heardAt = now;
+      // Told by the owner, as a former holder is, of an end that the owner's pages no longer bring here.
+      const isTold = from === undefined && isSending !== true;
+      if (isTold && this.#phase === "watching" && !this.#view.hasEnded) this.#pull(by.peer, false);
+    }
     if (order < 0 && from !== undefined) this.#effects.push({ t: "announce", to: from });
   }
 

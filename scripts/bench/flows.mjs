@@ -86,21 +86,21 @@ export default sweep;
 `;
 }
 
-/** For meshes: each task waits, so that it needs a slot and no core. */
-export function foreachFlow(count, ms) {
+/** For meshes: each task waits, so that it needs a slot and no core. `add` makes it other work than before, so nothing is reused. */
+export function foreachFlow(count, ms, add = 0) {
   return `${head("collect, each, flow")}
 const sweep = flow("sweep");
-const list = sweep.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i) }));
+const list = sweep.step("list", {}, () => ({ items: Array.from({ length: ${count} }, (_, i) => i), round: ${add} }));
 const work = sweep.step("work", { n: each(list.items) }, async ({ n }) => {
   await new Promise((resolve) => setTimeout(resolve, ${ms}));
-  return { n };
+  return { n: n + ${add} };
 });
 sweep.step("sum", { all: collect(work.n) }, ({ all }) => ({ total: all.reduce((a, b) => a + b, 0) }));
 export default sweep;
 `;
 }
 
-export const FOREACH_ANSWER = (count) => (count * (count - 1)) / 2;
+export const FOREACH_ANSWER = (count, add = 0) => (count * (count - 1)) / 2 + count * add;
 
 /** One artifact of `bytes` that no compression shrinks. */
 export function largeFlow(bytes) {

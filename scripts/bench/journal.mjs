@@ -36,3 +36,47 @@ export async function all(iterable) {
   for await (const item of iterable) items.push(item);
   return items;
 }
+
+/** What is wrong with the journals in homes that nobody has open: copies that differ, tasks that stand twice, runs without an end. */
+export async function journalProblems(homes) {
+  const problems = [];
+  const copies = new Map();
+  for (const home of homes) {
+    const name = path.basename(home);
+    await withStore(home, async (store) => {
+      for (const { run } of await store.runs()) {
+        const entries = await all(store.journal(run));
+        const text = `${run.flow}/${run.id}`;
+        copies.set(text, [...(copies.get(text) ?? []), { name, entries }]);
+      }
+    });
+  }
+  for (const [run, held] of copies) problems.push(...problemsOf(run, held));
+  return problems;
+}
+
+function problemsOf(run, held) {
+  const problems = [];
+  for (const { name, entries } of held) {
+    const tasks = entries
+      .flatMap((entry) => entry.tasks ?? [])
+      .map(({ step, index }) => `${step}[${index.join(",")}]`);
+    const twice = tasks.length - new Set(tasks).size;
+    if (twice > 0) problems.push(`${run} at ${name}: ${twice} tasks stand twice`);
+    const ends = entries.filter((entry) => entry.t === "run-finished");
+    if (ends.length !== 1 || entries.at(-1) !== ends[0])
+      problems.push(`${run} at ${name}: ${ends.length} ends, last is ${entries.at(-1)?.t}`);
+  }
+  const texts = new Set(held.map(({ entries }) => JSON.stringify(entries)));
+  const shapes = held.map(({ name, entries }) => `${name}: ${shapeOf(entries)}`).join(" | ");
+  if (texts.size > 1) problems.push(`${run}: the copies differ: ${shapes}`);
+  return problems;
+}
+
+/** Who owned it from which entry on, the length, the end. */
+function shapeOf(entries) {
+  const owners = entries.flatMap((entry, at) =>
+    entry.t === "owner-changed" ? [`${entry.owner.name}/${entry.owner.ballot}@${at}`] : [],
+  );
+  return `${owners.join(" ")}, ${entries.length} entries, ${entries.at(-1)?.t}`;
+}

@@ -112,7 +112,8 @@ class Peer {
       if (answer !== undefined) return performance.now() - started;
       if (performance.now() - started > SETTLE_MS_MAX)
         throw new Error(`mfd ${this.name} is silent: ${said}`);
-      await sleep(50);
+      // Each question is a process of its own, which takes from the cores what the start needs.
+      await sleep(200);
     }
   }
 
@@ -122,6 +123,11 @@ class Peer {
     const gone = new Promise((resolve) => this.child.once("exit", resolve));
     this.child.kill(signal);
     await gone;
+  }
+
+  /** Everything that its daemon has logged. */
+  log() {
+    return readFileSync(path.join(this.home, "logs", "mfd.log"), "utf8");
   }
 
   mf(argv) {

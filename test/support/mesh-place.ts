@@ -58,12 +58,25 @@ export class MeshPeer {
     }
   }
 
-  /** SIGKILL, and wait until it is gone. */
-  async kill(): Promise<void> {
+  get isRunning(): boolean {
+    return this.daemon?.exitCode === null && this.daemon.signalCode === null;
+  }
+
+  /** SIGKILL, unless another signal is meant, and wait until it is gone. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const child = this.daemon;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
+    if (child === undefined || !this.isRunning) return;
+    child.kill(signal);
     await once(child, "exit");
+  }
+
+  /** Stops its clock: it keeps its connections and answers nothing. `thaw` ends that. */
+  freeze(): void {
+    this.daemon?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.daemon?.kill("SIGCONT");
   }
 
   mf(argv: readonly string[]): Promise<MfOutcome> {
@@ -156,9 +169,7 @@ export class MeshPlace {
 
   /** Every daemon that runs sees every other one that runs alive. */
   async settled(): Promise<void> {
-    const running = this.peers.filter(
-      (peer) => peer.daemon?.exitCode === null && peer.daemon.signalCode === null,
-    );
+    const running = this.peers.filter((peer) => peer.isRunning);
     for (const peer of running)
       await eventuallyAsync(`${peer.name} sees ${running.length} peers`, async () => {
         const alive = (await peer.peers()).filter((row) => row.state === "alive");

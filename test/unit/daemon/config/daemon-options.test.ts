@@ -123,6 +123,9 @@ test("a remembered port comes with a way out, a named one does not", () => {
   const { name, listen, listenFallback } = resolve({}, remembered);
   assert.deepEqual([name, listen, listenFallback], ["old", ["0.0.0.0:4242"], ["0.0.0.0:0"]]);
   assert.equal(resolve({ listen: [":1"] }, remembered).listenFallback, undefined);
+  const any = resolve({ listen: ["127.0.0.1:0", "[::1]:0"] }, remembered);
+  assert.deepEqual(any.listen, ["127.0.0.1:4242", "[::1]:0"]);
+  assert.deepEqual(any.listenFallback, ["127.0.0.1:0", "[::1]:0"]);
 });
 
 test("host names that are no names become one", () => {

@@ -203,3 +203,27 @@ test("fenced by a worker with a ballot nobody owns, an owner asks and claims abo
   const [write] = machine.takeEffects();
   assert.equal(write?.t === "write-owner" && write.by.ballot, 8);
 });
+
+test("a former holder is told again when the run ends, and fetches the end at once", () => {
+  const held = (length: number, hasEnded: boolean): CopyState => ({
+    ...copyOf(length, hasEnded),
+    holders: ["a", "b", "c", "d"].map(id),
+  });
+  const owning = new OwnershipMachine({
+    self: { peer: id("a"), name: "a" },
+    copy: held(5, false),
+    peers: peers(["a", "b", "c", "d"], ["b", "c", "d"]),
+    role: "owner",
+    now: 0,
+  });
+  const tells = (): string[] =>
+    owning.takeEffects().flatMap((effect) => (effect.t === "tell" ? [effect.to] : []));
+  assert.deepEqual(tells(), ["d"]);
+  owning.accept({ t: "tell-answered", to: id("d"), isTold: true }, 1);
+  owning.accept({ t: "journal-grew", copy: held(9, true) }, 2);
+  assert.deepEqual(tells(), ["d"]);
+
+  const former = holder("d", ["a", "b", "c", "d"]);
+  former.accept({ t: "owner-told", by: owner("a", 1) }, 3);
+  assert.deepEqual(former.takeEffects(), [{ t: "pull", from: "a" }]);
+});

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { spreadingStore } from "../../../daemon/compose/spreading-store.ts";
-import type { Fact } from "../../../src/model/fact.ts";
-import type { Cid, CodeId, MemoKey } from "../../../src/model/ids.ts";
-import type { CommitBatch, Store } from "../../../src/store/ports.ts";
+import { spreadingStore } from "../../../../daemon/compose/spreading-store.ts";
+import type { Fact } from "../../../../src/model/fact.ts";
+import type { Cid, CodeId, MemoKey } from "../../../../src/model/ids.ts";
+import type { CommitBatch, Store } from "../../../../src/store/ports.ts";
 
 function fact(by: string, outputs: readonly (readonly [string, number])[]): Fact {
   return {

@@ -1,0 +1,174 @@
+/**
+ * The kill storm: four daemons, of which a random one is killed (SIGKILL) every few seconds and started again, owners included,
+ * while sweeps with a known answer are submitted one after another. Every run must succeed with the right answer; in the end no
+ * task stands twice in a journal, the journals of all peers are equal, and no process is left.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { randomOf } from "./chance.mjs";
+import { foreachFlow, FOREACH_ANSWER } from "./flows.mjs";
+import { journalProblems } from "./journal.mjs";
+import { withMesh } from "./mesh.mjs";
+import { processesLeft } from "./processes.mjs";
+
+const PEERS = 4;
+const TASKS = 300;
+const TASK_MS = 60;
+/** A run of about 6 s that takes this long hangs. */
+const RUN_MS_MAX = 60_000;
+const ASK_MS = 500;
+/** Holders that missed the end ask for it every 30 s. */
+const AGREE_ROUNDS_MAX = 4;
+const AGREE_WAIT_MS = 12_000;
+
+/** @returns what happened, with `problems` @param say gets a line for each run */
+export async function storm({ seconds, seed, say }) {
+  const random = randomOf(seed);
+  const state = { kills: 0, slowestStartMs: 0, isOver: false, lost: 0 };
+  const runs = [];
+  const problems = [];
+  let folder;
+  say(`storm: seed ${seed}, ${seconds} s`);
+  await withMesh(
+    PEERS,
+    async (mesh) => {
+      folder = path.dirname(mesh.peers[0].home);
+      const until = performance.now() + seconds * 1_000;
+      const killing = killOften(mesh, { random: randomOf(seed + 1), state, say }).catch((error) => {
+        problems.push(error.message);
+        state.isOver = true;
+      });
+      try {
+        for (let i = 1; performance.now() < until && !state.isOver; i++) {
+          const run = await oneSweep(mesh, { number: i, random, state });
+          runs.push(run);
+          problems.push(...run.problems);
+          say(`  ${JSON.stringify(run)}`);
+          if (run.problems.length > 0) break;
+        }
+      } finally {
+        state.isOver = true;
+        await killing;
+      }
+      await mesh.settled(PEERS);
+      const agreed = await agreeing(mesh);
+      state.agreedAfterRounds = agreed.rounds;
+      problems.push(...agreed.problems);
+      if (problems.length > 0) say(`  kept: ${keepLogs(mesh, seed)}`);
+    },
+    ["--cpus", "2"],
+  );
+  const left = await processesLeft(folder);
+  if (left > 0) problems.push(`${left} processes left`);
+  const walls = runs.map((run) => run.wallMs);
+  return {
+    seed,
+    runs: runs.length,
+    kills: state.kills,
+    unansweredSubmits: state.lost,
+    slowestStartMs: Math.round(state.slowestStartMs),
+    wallMs: { shortest: Math.min(...walls), longest: Math.max(...walls) },
+    attemptsBeyond: runs.reduce((sum, run) => sum + run.attemptsBeyond, 0),
+    agreedAfterRounds: state.agreedAfterRounds,
+    problems,
+  };
+}
+
+/** One at a time: two copies of every journal stay, so nothing may be lost. */
+async function killOften(mesh, { random, state, say }) {
+  while (!state.isOver) {
+    await sleep(1_000 + random() * 4_000);
+    if (state.isOver) return;
+    const peer = mesh.peers[Math.floor(random() * PEERS)];
+    await peer.kill();
+    state.kills++;
+    say(`  ${peer.name} killed`);
+    await sleep(random() * 3_000);
+    state.slowestStartMs = Math.max(state.slowestStartMs, await peer.start());
+  }
+}
+
+async function oneSweep(mesh, { number, random, state }) {
+  const file = mesh.flow(`sweep${number}`, foreachFlow(TASKS, TASK_MS, number));
+  const started = performance.now();
+  const run = await submitted(mesh, { file, random, state });
+  const status = await ended(mesh, run, random);
+  const wallMs = Math.round(performance.now() - started);
+  const problems = [];
+  if (status?.state !== "succeeded")
+    problems.push(`${run}: ${status?.state ?? "no end"} after ${wallMs} ms`);
+  else {
+    const answer = await anybody(mesh, random, ["get", `${run}/sum/total`]);
+    if (answer !== FOREACH_ANSWER(TASKS, number)) problems.push(`${run}: answer ${answer}`);
+  }
+  const attemptsBeyond = (status?.attempts.total ?? 0) - (TASKS + 2);
+  return { run, wallMs, owner: status?.owner, attemptsBeyond, problems };
+}
+
+/** A submit that its peer's death left unanswered is made again elsewhere; what it began must end well too (the journals tell). */
+async function submitted(mesh, { file, random, state }) {
+  const until = performance.now() + RUN_MS_MAX;
+  for (;;) {
+    const peer = anyRunning(mesh, random);
+    try {
+      return (await peer.json(["submit", file, "--detach"])).run;
+    } catch (error) {
+      state.lost++;
+      if (peer.isRunning && performance.now() > until) throw error;
+      await sleep(ASK_MS);
+    }
+  }
+}
+
+/** The status of the ended run, or the last one heard. */
+async function ended(mesh, run, random) {
+  const until = performance.now() + RUN_MS_MAX;
+  let status;
+  while (performance.now() < until) {
+    status = (await maybe(anyRunning(mesh, random).json(["status", run]))) ?? status;
+    if (["succeeded", "failed", "cancelled"].includes(status?.state)) return status;
+    await sleep(ASK_MS);
+  }
+  return status;
+}
+
+async function anybody(mesh, random, argv) {
+  const until = performance.now() + RUN_MS_MAX;
+  for (;;) {
+    try {
+      return await anyRunning(mesh, random).json(argv);
+    } catch (error) {
+      if (performance.now() > until) return `none: ${error.message.slice(0, 300)}`;
+      await sleep(ASK_MS);
+    }
+  }
+}
+
+function anyRunning(mesh, random) {
+  const running = mesh.peers.filter((peer) => peer.isRunning);
+  return running[Math.floor(random() * running.length)];
+}
+
+/** Stops all, compares; where they differ all start again and have a while to catch up. */
+async function agreeing(mesh) {
+  for (let rounds = 1; ; rounds++) {
+    await sleep(AGREE_WAIT_MS);
+    for (const peer of mesh.peers) await peer.kill("SIGTERM");
+    const problems = await journalProblems(mesh.peers.map((peer) => peer.home));
+    if (problems.length === 0 || rounds === AGREE_ROUNDS_MAX) return { rounds, problems };
+    for (const peer of mesh.peers) await peer.start();
+  }
+}
+
+function keepLogs(mesh, seed) {
+  const folder = path.join(tmpdir(), `mf-storm-${seed}`);
+  mkdirSync(folder, { recursive: true });
+  for (const peer of mesh.peers) writeFileSync(path.join(folder, `${peer.name}.log`), peer.log());
+  return folder;
+}
+
+function maybe(promise) {
+  return promise.catch(() => undefined);
+}
