@@ -75,6 +75,7 @@ async function statusOf(
   const { bytes, freeBytes } = await store.stats();
   const peers = network.membership.peers();
   const { loopDelayMs } = network.machine.sample();
+  const { servedBytes, fetchedBytes } = network.bulk.stats();
   return {
     pid: process.pid,
     name: options.name,
@@ -89,6 +90,10 @@ async function statusOf(
     startedAt,
     isDraining: work.isRefusing(),
     loopDelayMs,
-    network: network.transport.traffic(),
+    network: {
+      ...network.transport.traffic(),
+      contentBytesSent: servedBytes,
+      contentBytesReceived: fetchedBytes,
+    },
   };
 }

@@ -112,7 +112,12 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
       startedAt: 1,
       isDraining: false,
       loopDelayMs: 1,
-      network: { bytesSent: 0, bytesReceived: 0 },
+      network: {
+        bytesSent: 0,
+        bytesReceived: 0,
+        contentBytesSent: 0,
+        contentBytesReceived: 0,
+      },
     }),
     peers: async () => [peerRow("ada", { self: true }), peerRow("bob")],
     unanswered: async () => [],

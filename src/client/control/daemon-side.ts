@@ -65,8 +65,14 @@ export interface DaemonStatus {
   readonly isDraining: boolean;
   /** p99 of the control loop's delay over the last seconds, ms. */
   readonly loopDelayMs: number;
-  /** Of the messages to and from peers; large contents go beside them. */
-  readonly network: { readonly bytesSent: number; readonly bytesReceived: number };
+  readonly network: {
+    /** Of the messages to and from peers. */
+    readonly bytesSent: number;
+    readonly bytesReceived: number;
+    /** Of large contents, which go beside them. */
+    readonly contentBytesSent: number;
+    readonly contentBytesReceived: number;
+  };
 }
 
 /** A row of `mf peers --json`, with what `--wide` adds. */
