@@ -79,7 +79,9 @@ async function showWorkloads(names) {
 async function showMesh(names) {
   if (names.length === 0) return [];
   say(`\nA mesh of daemons of one core each, ${repeat} times: min / median / max`);
-  say(row(["workload", "figure", "daemons", "mesh", "mf run, one machine", "mf submit, s", "also"]));
+  say(
+    row(["workload", "figure", "daemons", "mesh", "mf run, one machine", "mf submit, s", "also"]),
+  );
   say(row(["---", "---", "---", "---", "---", "---", "---"]));
   const results = [];
   for (const name of names) {

@@ -15,7 +15,7 @@ import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
-import { submitFlow, userName } from "../submit-flow.ts";
+import { announceSubmission, submitFlow, userName } from "../submit-flow.ts";
 
 export interface RunOptions extends CommonOptions {
   readonly param: readonly string[];
@@ -77,6 +77,7 @@ async function runByDaemon(
   options: RunOptions,
 ): Promise<number> {
   try {
+    announceSubmission(context, daemon.side);
     const loaded = await loading;
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
     const { run } = await submitFlow(daemon.side, loaded, options);

@@ -33,6 +33,7 @@ export function daemonSideOf(
     exchange: network.bulk,
     store,
     ownership: work.ownership,
+    warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),
     admission,

@@ -121,6 +121,7 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     }),
     peers: async () => [peerRow("ada", { self: true }), peerRow("bob")],
     unanswered: async () => [],
+    prepare: async () => undefined,
     submit: async () => ({ run: RUN, owner: "ada", copies: 2 }),
     putFile: async () => ({ id: "bafk" as Cid, bytes: 3 }),
     watch: async () => RESULT,

@@ -18,6 +18,8 @@ export interface DaemonSide extends ReadSide {
   /** Names of alive peers that did not answer the last question: what they alone know is missing from lists. */
   unanswered(): Promise<readonly string[]>;
 
+  /** A submission is about to come: what takes a while to start is started while the asker loads its flow. */
+  prepare(): Promise<void>;
   /** Accepts a run: durable here, and on `copies` peers in all, before it resolves. @throws MfError RESOURCES_UNMET, PEER_DENIED */
   submit(request: SubmitRequest): Promise<SubmitAnswer>;
   /** Stores a file of this machine (a p.file parameter). */
