@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { StepCode } from "../../../../src/code/flow-package.ts";
 import type { CodeId } from "../../../../src/model/ids.ts";
@@ -35,7 +36,8 @@ test("a pool that is warm already starts nothing more when it is told that work 
   const logger: Logger = { ...silentLogger, debug: (event) => void started.push(event) };
   const clock = systemClock;
   const locate = async (): Promise<never[]> => [];
-  const warmed = createHostPool({ clock, logger, slots: 1, home, locate });
+  const own = join(home, "own");
+  const warmed = createHostPool({ clock, logger, slots: 1, home: own, locate });
   t.after(() => warmed.close());
   warmed.warm();
   warmed.warm();
