@@ -1,6 +1,6 @@
 /** What owner and keepers of a run say to each other (`/mf/run/1`): journals grow, are asked for, change hands. */
 import * as v from "valibot";
-import { message } from "./message.ts";
+import { encodedOnce, message } from "./message.ts";
 import {
   cidSchema,
   factSchema,
@@ -55,7 +55,7 @@ const runQuery = v.object({ run: runRefSchema });
 const appendAnswer = v.object({ length: count });
 export const RUN_APPEND: RequestType<JournalPage, v.InferOutput<typeof appendAnswer>> = {
   name: "/mf/run/1/append",
-  query: message(pageSchema, PAGE_BYTES_MAX),
+  query: encodedOnce(message(pageSchema, PAGE_BYTES_MAX)),
   answer: message(appendAnswer),
 };
 
