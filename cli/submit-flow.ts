@@ -6,6 +6,7 @@ import type { DaemonSide, SubmitAnswer } from "../src/client/control/daemon-side
 import type { LoadedFlow } from "../src/code/load-flow.ts";
 import type { Cid } from "../src/model/ids.ts";
 import type { RunOptions } from "../src/model/journal.ts";
+import type { CommandContext } from "./command-context.ts";
 import { encodeParams } from "./param-values.ts";
 
 export interface SubmitSettings {
@@ -14,6 +15,11 @@ export interface SubmitSettings {
   readonly maxTasks?: number;
   readonly maxWorkers?: number;
   readonly on?: readonly string[];
+}
+
+/** The daemon's step hosts start while the flow is loaded here. One that cannot is no reason not to submit. */
+export function announceSubmission({ logger }: CommandContext, side: DaemonSide): void {
+  side.prepare().catch((error: unknown) => logger.debug("submit.unprepared", { error }));
 }
 
 export async function submitFlow(

@@ -1,5 +1,6 @@
 /**
- * Measures what docs/benchmarks.md explains: each workload through the built `mf run`, and on bare Piscina as the floor.
+ * Measures what docs/benchmarks.md explains: each workload through the built `mf run`, and on bare Piscina as the floor; those of a
+ * mesh through `mf submit` to daemons on loopback, beside `mf run`.
  *   npm run bench -- [workload…] [--json] [--repeat n]
  *   npm run bench -- --profile [fan-out-10000] [--json]     where the time of a run goes, function by function
  */
@@ -9,13 +10,14 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { chainFlow, fanOutFlow } from "./bench/flows.mjs";
+import { MESH_WORKLOADS, measureSingle } from "./bench/mesh-workloads.mjs";
 import { program, root, runFlow, withFlow } from "./bench/mf.mjs";
 import { profileTables } from "./bench/profile-table.mjs";
 import { measureStore, WORKLOADS } from "./bench/workloads.mjs";
 
 const PROFILED = { "fan-out-10000": () => fanOutFlow(10_000), "chain-100": () => chainFlow(100) };
 const PROFILE_ROWS = 15;
-const NAMES = [...Object.keys(WORKLOADS), "store"];
+const NAMES = [...Object.keys(WORKLOADS), "store", ...Object.keys(MESH_WORKLOADS)];
 
 const { values: flags, positionals: named } = parseArgs({
   allowPositionals: true,
@@ -49,7 +51,7 @@ else await showWorkloads(named.length > 0 ? named : NAMES);
 
 async function showWorkloads(names) {
   const results = [];
-  const timedNames = names.filter((name) => name !== "store");
+  const timedNames = names.filter((name) => name in WORKLOADS);
   if (timedNames.length > 0) {
     say(`\n${repeat} times each: min / median / max`);
     say(row(["workload", "figure", "mf", "bare Piscina", "mf run, whole process, s"]));
@@ -70,7 +72,56 @@ async function showWorkloads(names) {
   }
   const store = names.includes("store") ? measureStore() : undefined;
   if (store !== undefined) showStore(store);
-  if (flags.json) console.log(JSON.stringify({ machine, repeat, results, store }, null, 2));
+  const mesh = await showMesh(names.filter((name) => name in MESH_WORKLOADS));
+  if (flags.json) console.log(JSON.stringify({ machine, repeat, results, store, mesh }, null, 2));
+}
+
+async function showMesh(names) {
+  if (names.length === 0) return [];
+  say(`\nA mesh of daemons of one core each, ${repeat} times: min / median / max`);
+  say(
+    row(["workload", "figure", "daemons", "mesh", "mf run, one machine", "mf submit, s", "also"]),
+  );
+  say(row(["---", "---", "---", "---", "---", "---", "---"]));
+  const results = [];
+  for (const name of names) {
+    for (const peers of MESH_WORKLOADS[name].peers) {
+      const result = await measureMesh(name, peers);
+      results.push(result);
+      const { unit, figures, single, wallMs, also } = result;
+      const more = Object.entries(also).map(([what, figure]) => `${what} ${spreadText(figure)}`);
+      const cells = [spreadText(figures), single === undefined ? "" : spreadText(single)];
+      const walls = spreadText(spread(wallMs.all.map((ms) => ms / 1000)));
+      say(row([name, unit, String(peers), ...cells, walls, more.join(", ")]));
+    }
+  }
+  return results;
+}
+
+async function measureMesh(name, peers) {
+  const { unit, measure: once, single, figure } = MESH_WORKLOADS[name];
+  const runs = [];
+  const singles = [];
+  for (let i = 0; i < repeat; i++) {
+    runs.push(await once(peers));
+    if (single !== undefined) singles.push(await measureSingle(single));
+  }
+  const { ms: _ms, wallMs: _wallMs, run: _run, ...others } = runs[0];
+  return {
+    name,
+    unit,
+    peers,
+    figures: spread(runs.map((run) => figure(run, peers))),
+    single:
+      single === undefined
+        ? undefined
+        : spread(singles.map(({ ms }) => WORKLOADS[single].figure(ms))),
+    ms: spread(runs.map((run) => run.ms)),
+    wallMs: spread(runs.map((run) => run.wallMs)),
+    also: Object.fromEntries(
+      Object.keys(others).map((what) => [what, spread(runs.map((run) => run[what]))]),
+    ),
+  };
 }
 
 async function measure(name) {

@@ -15,7 +15,7 @@ import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
-import { submitFlow, userName } from "../submit-flow.ts";
+import { announceSubmission, submitFlow, userName } from "../submit-flow.ts";
 
 export interface RunOptions extends CommonOptions, ParamOptions {
   readonly check: boolean;
@@ -76,6 +76,7 @@ async function runByDaemon(
   options: RunOptions,
 ): Promise<number> {
   try {
+    announceSubmission(context, daemon.side);
     const loaded = await loading;
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
     const { run } = await submitFlow(daemon.side, loaded, options);

@@ -4,7 +4,7 @@ import { withDaemon } from "../compose.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
-import { submitFlow, type SubmitSettings } from "../submit-flow.ts";
+import { announceSubmission, submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { DaemonSide } from "../../src/client/control/daemon-side.ts";
 
@@ -42,6 +42,7 @@ async function submitAndFollow(
   { side, interrupt, file, params }: Submission,
   options: SubmitOptions,
 ): Promise<number> {
+  announceSubmission(context, side);
   const loaded = await loadUnlessInterrupted(context, file, {
     interrupt,
     params,

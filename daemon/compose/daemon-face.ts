@@ -40,6 +40,7 @@ export function daemonSideOf(
         return submitted;
       },
     },
+    warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),
     admission,
@@ -82,6 +83,7 @@ async function statusOf(
   const { bytes, freeBytes } = await store.stats();
   const peers = network.membership.peers();
   const { loopDelayMs } = network.machine.sample();
+  const { servedBytes, fetchedBytes } = network.bulk.stats();
   return {
     pid: process.pid,
     name: options.name,
@@ -96,6 +98,10 @@ async function statusOf(
     startedAt,
     isDraining: work.isRefusing(),
     loopDelayMs,
-    network: network.transport.traffic(),
+    network: {
+      ...network.transport.traffic(),
+      contentBytesSent: servedBytes,
+      contentBytesReceived: fetchedBytes,
+    },
   };
 }

@@ -42,6 +42,8 @@ export interface DaemonSideParts {
       request: RunRequest,
     ): Promise<{ readonly handle: Pick<RunHandle, "run">; readonly copies: number }>;
   };
+  /** Starts what a run needs and an idle daemon does not have. */
+  readonly warm: () => void;
   /** This peer's. */
   readonly name: string;
   /** Where joiners reach this peer. */
@@ -78,6 +80,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
         .peers()
         .map(peerRowOf)
         .sort((a, b) => Number(b.self) - Number(a.self) || a.name.localeCompare(b.name)),
+    prepare: async () => parts.warm(),
     submit: (request) => submit(parts, request),
     putFile: (path) => store.putFile(path),
     async bring(ids, onEvent, signal) {

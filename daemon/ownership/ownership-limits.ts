@@ -19,6 +19,11 @@ export const RECOVER_ALONE_MS = 3000;
 
 /** One page to a keeper: its disk syncs, and it may be a slow one. */
 export const APPEND_TIMEOUT_MS = 10_000;
+/**
+ * Between pages to keepers that have all but the latest entries: each costs both sides a message and the keeper a sync, which in a
+ * chain of short tasks was one a task. What an owner alone has when it dies is made again: so much more work, at most.
+ */
+export const APPEND_PAUSE_MS = 20;
 /** A keeper that did not take a page is sent it again after this. */
 export const APPEND_RETRY_MS = 1000;
 

@@ -153,7 +153,7 @@ export class OwnershipMachine {
     const { length, hasEnded } = this.#view;
     if (!hasEnded && !this.#isWriting && this.#mendAt <= now) this.#mendKeepers();
     const { alive } = this.#peers;
-    this.#effects.push(...this.#replicas.pump(length, alive, now));
+    this.#effects.push(...this.#replicas.pump(this.#view, alive, now));
     if (this.#resumeAt <= now) {
       this.#resumeAt = Infinity;
       this.#effects.push({ t: "resume", by: this.#by });
@@ -161,7 +161,7 @@ export class OwnershipMachine {
     this.#dueAt = Math.min(
       this.#resumeAt,
       this.#mendAt > now ? this.#mendAt : Infinity,
-      this.#replicas.nextRetryAt(length, alive, now),
+      this.#replicas.nextSendAt(length, alive, now),
     );
     if (hasEnded) this.#endWhenTold(now);
   }

@@ -60,6 +60,9 @@ export class RunCustody {
   #summary: RunSummary | undefined;
   #cancelTimer: (() => void) | undefined;
   #isClosed = false;
+  #sending:
+    | { readonly from: number; readonly length: number; readonly page: Promise<JournalPage> }
+    | undefined;
   #pulling: Promise<unknown> = Promise.resolve();
   readonly #waits: ConditionWaits;
   #handedOver: ((isDone: boolean) => void)[] = [];
@@ -303,9 +306,25 @@ export class RunCustody {
     this.#deps.clock.after(FORGET_AFTER_MS, () => void forget(), { unref: true });
   }
 
+  /** Keepers that are sent the same at the same time share a page, which is then read and encoded once. */
+  #sharedPage(from: number): Promise<JournalPage> {
+    const { length } = this.copy.view;
+    const shared = this.#sending;
+    if (shared?.from === from && shared.length === length) return shared.page;
+    const page = this.answerPage(undefined, from);
+    const sending = { from, length, page };
+    this.#sending = sending;
+    const isOver = (): void => {
+      if (this.#sending === sending) this.#sending = undefined;
+    };
+    // Who shares it asked in the same turn; kept for longer it would only take memory.
+    page.then(isOver, isOver);
+    return page;
+  }
+
   async #sendAppend(to: PeerId, from: number): Promise<void> {
     try {
-      const page = await this.answerPage(undefined, from);
+      const page = await this.#sharedPage(from);
       const { length } = await this.#peers.append(to, page);
       this.accept({ t: "append-answered", to, length: Math.min(length, this.copy.view.length) });
     } catch (error) {

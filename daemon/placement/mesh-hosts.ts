@@ -55,6 +55,8 @@ export interface MeshHosts extends HostPool {
   readonly limits: MeshLimits;
   /** For this peer's LoadRecord. */
   load(): Pick<LoadRecord, "slots" | "queue" | "isAccepting">;
+  /** A run is about to begin here: its first batch finds the own step host ready. Not where nothing may begin. */
+  warm(): void;
   /** What of a run runs elsewhere; from now on those peers obey no owner with a lower ballot. @throws MfError PEER_FENCED */
   whoWorks(run: RunRef, ballot?: number): Promise<PeerWork[]>;
   /** Batches that name one of these tasks attach to the attempt that runs. Before the run is resumed. */
@@ -152,6 +154,10 @@ class PlacedHosts implements MeshHosts {
       queue: queuedCount,
       isAccepting: !this.#book.isDraining,
     };
+  }
+
+  warm(): void {
+    if (!this.#book.isDraining) this.#deps.local.warm();
   }
 
   whoWorks(run: RunRef, ballot = this.#deps.ballotOf(run)): Promise<PeerWork[]> {

@@ -9,9 +9,9 @@ import { readJournal } from "./journal.mjs";
 import { root, runFlow, withFlow } from "./mf.mjs";
 
 const cores = availableParallelism();
-const READER_BYTES = 100_000_000;
-const READERS = 16;
-const CPU_TASKS = 64;
+export const READER_BYTES = 100_000_000;
+export const READERS = 16;
+export const CPU_TASKS = 64;
 const CPU_TASK_MS = 50;
 
 export const WORKLOADS = {
@@ -67,18 +67,22 @@ function fanOut(count) {
 }
 
 function cpuBound() {
-  let calibrated;
-  const calibrate = () => (calibrated ??= calibration());
   return {
     unit: "of the ideal",
-    measure: () => timed(cpuFlow(CPU_TASKS, calibrate().rounds)),
-    floor: () => onPiscina(cores, cpuFloor(CPU_TASKS, calibrate().rounds)),
-    figure: (ms) => (CPU_TASKS * calibrate().taskMs) / Math.min(cores, CPU_TASKS) / ms,
+    measure: () => timed(cpuFlow(CPU_TASKS, calibration().rounds)),
+    floor: () => onPiscina(cores, cpuFloor(CPU_TASKS, calibration().rounds)),
+    figure: (ms) => (CPU_TASKS * calibration().taskMs) / Math.min(cores, CPU_TASKS) / ms,
   };
 }
 
-/** How many rounds are 50 ms of a core here; the shortest of five, because what else runs can only lengthen one. */
-function calibration() {
+let calibrated;
+
+/** How many rounds are 50 ms of a core here, measured once: the shortest of five, because what else runs can only lengthen one. */
+export function calibration() {
+  return (calibrated ??= calibrate());
+}
+
+function calibrate() {
   const time = (rounds) => {
     const times = Array.from({ length: 5 }, () => {
       const started = performance.now();
@@ -89,7 +93,7 @@ function calibration() {
   };
   burn(200);
   const rounds = Math.round((200 * CPU_TASK_MS) / time(200));
-  return { rounds, taskMs: time(rounds) };
+  return { rounds, taskMs: time(rounds), cores };
 }
 
 /** From the artifact being durable to the last reader's result being durable, by the run's journal. */

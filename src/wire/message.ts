@@ -62,6 +62,21 @@ export function message<S extends v.GenericSchema>(
   };
 }
 
+/** For what goes to several peers: the same object is encoded once. It must not change after it was sent first. */
+export function encodedOnce<M>(codec: MessageCodec<M>): MessageCodec<M> {
+  const known = new WeakMap<object, Uint8Array>();
+  return {
+    bytesMax: codec.bytesMax,
+    decode: (data) => codec.decode(data),
+    encode(value) {
+      if (typeof value !== "object" || value === null) return codec.encode(value);
+      let data = known.get(value);
+      if (data === undefined) known.set(value, (data = codec.encode(value)));
+      return data;
+    },
+  };
+}
+
 function malformed(reason: string): MfError {
   return new MfError("MESSAGE_MALFORMED", { reason });
 }

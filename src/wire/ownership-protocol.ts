@@ -1,7 +1,7 @@
 /** What owner and keepers of a run say to each other (`/mf/run/1`): journals grow, are asked for, change hands. */
 import * as v from "valibot";
 import { journalEntrySchema, keepers } from "./journal-schemas.ts";
-import { message } from "./message.ts";
+import { encodedOnce, message } from "./message.ts";
 import { cid, count, fact, peerId, runOwner, runRef, runSummary } from "./noun-schemas.ts";
 import type { NoticeType, RequestType } from "./transport.ts";
 
@@ -45,7 +45,7 @@ const runQuery = v.object({ run: runRef });
 const appendAnswer = v.object({ length: count });
 export const RUN_APPEND: RequestType<JournalPage, v.InferOutput<typeof appendAnswer>> = {
   name: "/mf/run/1/append",
-  query: message(pageSchema, PAGE_BYTES_MAX),
+  query: encodedOnce(message(pageSchema, PAGE_BYTES_MAX)),
   answer: message(appendAnswer),
 };
 

@@ -37,6 +37,7 @@ const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
   daemonStatus: (side) => side.daemonStatus(),
   peers: (side) => side.peers(),
   unanswered: (side) => side.unanswered(),
+  prepare: (side) => side.prepare(),
   submit: (side, { params }) => side.submit(submitRequest(params[0])),
   putFile: (side, { params }) => side.putFile(text(params[0])),
   watch: (side, { params, emit, signal }) => side.watch(text(params[0]), emit, signal),

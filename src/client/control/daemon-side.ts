@@ -18,6 +18,8 @@ export interface DaemonSide extends ReadSide {
   /** Names of alive peers that did not answer the last question: what they alone know is missing from lists. */
   unanswered(): Promise<readonly string[]>;
 
+  /** A submission is about to come: what takes a while to start is started while the asker loads its flow. */
+  prepare(): Promise<void>;
   /** Accepts a run: durable here, and on `copies` peers in all, before it resolves. @throws MfError RESOURCES_UNMET, PEER_DENIED */
   submit(request: SubmitRequest): Promise<SubmitAnswer>;
   /** Stores a file of this machine (a p.file parameter). */
@@ -65,8 +67,14 @@ export interface DaemonStatus {
   readonly isDraining: boolean;
   /** p99 of the control loop's delay over the last seconds, ms. */
   readonly loopDelayMs: number;
-  /** Of the messages to and from peers; large contents go beside them. */
-  readonly network: { readonly bytesSent: number; readonly bytesReceived: number };
+  readonly network: {
+    /** Of the messages to and from peers. */
+    readonly bytesSent: number;
+    readonly bytesReceived: number;
+    /** Of large contents, which go beside them. */
+    readonly contentBytesSent: number;
+    readonly contentBytesReceived: number;
+  };
 }
 
 /** A row of `mf peers --json`, with what `--wide` adds. */

@@ -32,6 +32,7 @@ export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
     daemonStatus: () => ask("daemonStatus", []),
     peers: () => ask("peers", []),
     unanswered: () => ask("unanswered", []),
+    prepare: () => ask("prepare", []),
     submit: (request) => ask("submit", [request]),
     putFile: (path) => ask("putFile", [path]),
     cancel: (run) => ask("cancel", [run]),

@@ -36,7 +36,7 @@ export function memBytesDefault(): number {
 export interface WarmableHostPool extends Omit<HostPool, "runBatch"> {
   /** Where the batch comes from does not matter here. */
   runBatch(batch: AttemptBatch, options: RunBatchOptions): Promise<BatchResult>;
-  /** Starts the shared host and has each of its threads do nothing once, so that all is ready by the time a flow has been loaded. */
+  /** Starts the shared host and has each of its threads do nothing once, so that all is ready by the time a flow has been loaded. A second time nothing. */
   warm(): void;
 }
 
@@ -59,6 +59,8 @@ class ProcessHostPool implements WarmableHostPool {
   }
 
   warm(): void {
+    // What runs batches already is warm.
+    if (this.#shared?.isDead === false || this.#isClosed) return;
     const host = this.#sharedHost();
     const batch = rehearsal(this.#deps.memBytesMax ?? memBytesDefault());
     // How it ends is of no interest: a host that dies of it is replaced when there is work.

@@ -32,7 +32,10 @@ test("anything else is malformed, never a guess", () => {
     ["another codec", text.replace('"raw"', '"dag-json"')],
     ["a wrong sum", text.replace('"bytes":6', '"bytes":7')],
     ["a negative length", text.replace('"bytes":1,', '"bytes":-1,').replace("6", "4")],
-    ["a chunk beyond its limit", text.replace('"bytes":3,', '"bytes":4194305,').replace("6", "4194308")],
+    [
+      "a chunk beyond its limit",
+      text.replace('"bytes":3,', '"bytes":4194305,').replace("6", "4194308"),
+    ],
     ["an empty chunk", text.replace('"bytes":1,', '"bytes":0,').replace("6", "5")],
     ["a blank", text.replace(",", ", ")],
     ["another key", text.replace('"v":1', '"v":1,"w":1')],

@@ -93,6 +93,23 @@ test("submit hands over package, parameters, files and options, then follows to 
   assert.ok(paths[0]?.endsWith("/data.txt"));
 });
 
+test("the daemon hears of a submission before the flow is loaded, and may refuse to prepare for it", async (t) => {
+  const calls: string[] = [];
+  const { mf, flow } = await place(t, {
+    async prepare() {
+      calls.push("prepare");
+      throw new MfError("NOT_AVAILABLE", { what: "prepare" });
+    },
+    async submit() {
+      calls.push("submit");
+      return { run: RUN, owner: "ada", copies: 2 };
+    },
+  });
+  const { code } = await mf("submit", flow, "--no-check", "--detach", "--json");
+  assert.equal(code, 0);
+  assert.deepEqual(calls, ["prepare", "submit"]);
+});
+
 test("submit --json ends with the object of `mf run --json` and nothing else", async (t) => {
   const { mf, flow } = await place(t, watched);
   const { code, out, err } = await mf("submit", flow, "--no-check", "--json");

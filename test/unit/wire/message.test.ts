@@ -4,7 +4,7 @@ import { pack } from "msgpackr";
 import * as v from "valibot";
 import { isMfError, MfError } from "../../../src/model/errors.ts";
 import { decodeError, encodeError } from "../../../src/wire/error-message.ts";
-import { message } from "../../../src/wire/message.ts";
+import { encodedOnce, message } from "../../../src/wire/message.ts";
 
 const codec = message(
   v.object({ n: v.number(), note: v.exactOptional(v.string()), pad: v.instance(Uint8Array) }),
@@ -17,6 +17,15 @@ test("a message comes back as it was, and its bytes are its own", () => {
   data.fill(0);
   assert.equal(back.n, 1);
   assert.deepEqual([...back.pad], [1, 2, 3]);
+});
+
+test("what goes to several peers is encoded once for all of them", () => {
+  const codec = encodedOnce(message(v.object({ n: v.number() })));
+  const value = { n: 7 };
+  const data = codec.encode(value);
+  assert.equal(codec.encode(value), data);
+  assert.notEqual(codec.encode({ n: 7 }), data);
+  assert.deepEqual(codec.decode(data), value);
 });
 
 test("a field that is undefined is an absent field", () => {

@@ -36,6 +36,7 @@ function parts(more: Partial<DaemonSideParts> = {}): DaemonSideParts {
     exchange: { bring: async () => undefined },
     store: { putFile: async () => ({ id: "bafk" as Cid, bytes: 1 }) },
     ownership: { submit: async () => ({ handle: { run: RUN_REF }, copies: 2 }) },
+    warm: () => undefined,
     name: "ada",
     addresses: () => ["/ip4/10.0.0.1/tcp/4001"],
     admission: {
@@ -59,6 +60,13 @@ test("peers come with this one first, and one that said nothing yet has only its
       ["CCCC2222", false, "alive", 0, ""],
     ],
   );
+});
+
+test("who is about to submit has the step hosts started", async () => {
+  let warmed = 0;
+  const side = createDaemonSide(parts({ warm: () => void warmed++ }));
+  await side.prepare();
+  assert.equal(warmed, 1);
 });
 
 test("a submitted run gets the ids of the bytes that came, and this peer for an owner", async () => {

@@ -11,7 +11,10 @@ import {
 import { rankPeers } from "../../../../daemon/ownership/keeper-rank.ts";
 import type { CopyState, PeersNow } from "../../../../daemon/ownership/ownership-events.ts";
 import { OwnershipMachine } from "../../../../daemon/ownership/ownership-machine.ts";
-import { CLAIM_STAGGER_MS } from "../../../../daemon/ownership/ownership-limits.ts";
+import {
+  APPEND_PAUSE_MS,
+  CLAIM_STAGGER_MS,
+} from "../../../../daemon/ownership/ownership-limits.ts";
 import type { RunId } from "../../../../src/model/ids.ts";
 
 const id = (name: string): PeerId => name as PeerId;
@@ -140,6 +143,38 @@ test("an owner that hears of a higher ballot abandons the run; a lower one is to
   machine.accept({ t: "owner-told", by: owner("b", 2) }, 20);
   assert.deepEqual(effectNames(machine), ["abandon", "pull"]);
   assert.ok(!machine.state.isOwning);
+});
+
+test("keepers that are up to date get the latest entries together, at most every APPEND_PAUSE_MS", () => {
+  const machine = new OwnershipMachine({
+    self: { peer: id("a"), name: "a" },
+    copy: copyOf(5),
+    peers: peers(["a", "b", "c"], ["b", "c"]),
+    role: "owner",
+    now: 0,
+  });
+  const sent = (): unknown[] =>
+    machine
+      .takeEffects()
+      .flatMap((effect) => (effect.t === "send-append" ? [[effect.to, effect.from]] : []));
+  const grow = (length: number, now: number, hasEnded = false): void =>
+    machine.accept({ t: "journal-grew", copy: copyOf(length, hasEnded) }, now);
+  assert.equal(sent().length, 2, "whoever has nothing is sent to at once");
+  for (const to of [id("b"), id("c")])
+    machine.accept({ t: "append-answered", to, length: 5 }, to === "b" ? 2 : 4);
+  grow(6, 5);
+  assert.deepEqual(sent(), [], "the next round");
+  assert.equal(machine.state.dueAt, APPEND_PAUSE_MS);
+  grow(7, APPEND_PAUSE_MS);
+  assert.deepEqual(sent(), [
+    ["b", 5],
+    ["c", 5],
+  ]);
+  machine.accept({ t: "append-answered", to: id("b"), length: 6 }, APPEND_PAUSE_MS + 1);
+  assert.deepEqual(sent(), [["b", 6]], "its page was full: there is more");
+  machine.accept({ t: "append-answered", to: id("c"), length: 7 }, APPEND_PAUSE_MS + 2);
+  grow(8, APPEND_PAUSE_MS + 3, true);
+  assert.deepEqual(sent(), [["c", 7]], "the end waits for nothing");
 });
 
 test("keepers are replaced one at a time, and only by a peer that is there", () => {

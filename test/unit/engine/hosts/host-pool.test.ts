@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { StepCode } from "../../../../src/code/flow-package.ts";
 import type { CodeId } from "../../../../src/model/ids.ts";
+import { createHostPool } from "../../../../src/engine/hosts/host-pool.ts";
+import { systemClock } from "../../../../src/env/clock.ts";
+import { silentLogger, type Logger } from "../../../../src/env/logger.ts";
 import { rehearsal } from "../../../../src/engine/hosts/rehearsal.ts";
-import { batchOf, codeOf, outputs, pool, run, script } from "./batches.ts";
+import { batchOf, codeOf, home, outputs, pool, run, script } from "./batches.ts";
 
 test("a thousand attempts return what the step returned", async () => {
   const inputs = Array.from({ length: 1000 }, (_, x) => ({ x }));
@@ -25,6 +29,21 @@ test("the batch that makes a host ready goes all the way, and leaves no file", a
     [0, 1, 2].map(() => ["succeeded", { v: 2 }]),
   );
   assert.equal(result.scratchFile, undefined);
+});
+
+test("a pool that is warm already starts nothing more when it is told that work comes", async (t) => {
+  const started: string[] = [];
+  const logger: Logger = { ...silentLogger, debug: (event) => void started.push(event) };
+  const clock = systemClock;
+  const locate = async (): Promise<never[]> => [];
+  const own = join(home, "own");
+  const warmed = createHostPool({ clock, logger, slots: 1, home: own, locate });
+  t.after(() => warmed.close());
+  warmed.warm();
+  warmed.warm();
+  const result = await warmed.runBatch(rehearsal(512 * 1024 ** 2), { exclusive: false });
+  assert.equal(result.outcomes[0]?.result, "succeeded");
+  assert.deepEqual(started, ["host-started"]);
 });
 
 test("module state and globals start over for every attempt", async () => {
