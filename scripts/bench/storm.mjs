@@ -53,7 +53,7 @@ export async function storm({ seconds, seed, say }) {
         await killing;
       }
       await mesh.settled(PEERS);
-      const agreed = await agreeing(mesh);
+      const agreed = await agreeing(mesh, say);
       state.agreedAfterRounds = agreed.rounds;
       problems.push(...agreed.problems);
       if (problems.length > 0) say(`  kept: ${keepLogs(mesh, seed)}`);
@@ -152,13 +152,14 @@ function anyRunning(mesh, random) {
 }
 
 /** Stops all, compares; where they differ all start again and have a while to catch up. */
-async function agreeing(mesh) {
+async function agreeing(mesh, say) {
   for (let rounds = 1; ; rounds++) {
     await sleep(AGREE_WAIT_MS);
-    for (const peer of mesh.peers) await peer.kill("SIGTERM");
+    await Promise.all(mesh.peers.map((peer) => peer.kill("SIGTERM")));
     const problems = await journalProblems(mesh.peers.map((peer) => peer.home));
     if (problems.length === 0 || rounds === AGREE_ROUNDS_MAX) return { rounds, problems };
-    for (const peer of mesh.peers) await peer.start();
+    for (const problem of problems) say(`  not yet: ${problem}`);
+    await Promise.all(mesh.peers.map((peer) => peer.start()));
   }
 }
 
