@@ -114,7 +114,10 @@ class Follower {
   async #reconnect(signal: AbortSignal): Promise<boolean> {
     const { clock, home } = this.#context;
     const { display, isQuiet } = this.#parts;
-    if (!isQuiet) display.say("the daemon of this home ended; the run goes on without it");
+    if (!isQuiet)
+      display.say(
+        "the daemon of this home ended; the run goes on at its keepers, or here after `mfd start`",
+      );
     const deadline = clock.monotonic() + RECONNECT_MS_MAX;
     while (clock.monotonic() < deadline && !signal.aborted) {
       const connection = await connectDaemon(home, clock);
