@@ -9,7 +9,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { randomOf } from "./chance.mjs";
 import { foreachFlow, FOREACH_ANSWER } from "./flows.mjs";
-import { journalProblems } from "./journal.mjs";
+import { journalProblems, standstills } from "./journal.mjs";
 import { withMesh } from "./mesh.mjs";
 import { processesLeft } from "./processes.mjs";
 
@@ -56,6 +56,7 @@ export async function storm({ seconds, seed, say }) {
       const agreed = await agreeing(mesh, say);
       state.agreedAfterRounds = agreed.rounds;
       problems.push(...agreed.problems);
+      state.standstills = await standstills(mesh.peers[0].home);
       if (problems.length > 0) say(`  kept: ${keepLogs(mesh, seed)}`);
     },
     ["--cpus", "2"],
@@ -72,6 +73,7 @@ export async function storm({ seconds, seed, say }) {
     wallMs: { shortest: Math.min(...walls), longest: Math.max(...walls) },
     attemptsBeyond: runs.reduce((sum, run) => sum + run.attemptsBeyond, 0),
     agreedAfterRounds: state.agreedAfterRounds,
+    standstills: state.standstills,
     problems,
   };
 }
