@@ -24,22 +24,24 @@ const AGREE_ROUNDS_MAX = 4;
 const AGREE_WAIT_MS = 12_000;
 
 /** @returns what happened, with `problems` @param say gets a line for each run */
-export async function storm({ seconds, seed, say }) {
+export async function storm({ seconds, seed, killers, say }) {
   const random = randomOf(seed);
-  const state = { kills: 0, slowestStartMs: 0, isOver: false, lost: 0 };
+  const state = { kills: 0, slowestStartMs: 0, isOver: false, lost: 0, down: new Set() };
   const runs = [];
   const problems = [];
   let folder;
-  say(`storm: seed ${seed}, ${seconds} s`);
+  say(`storm: seed ${seed}, ${seconds} s, ${killers} down at once at most`);
   await withMesh(
     PEERS,
     async (mesh) => {
       folder = path.dirname(mesh.peers[0].home);
       const until = performance.now() + seconds * 1_000;
-      const killing = killOften(mesh, { random: randomOf(seed + 1), state, say }).catch((error) => {
-        problems.push(error.message);
-        state.isOver = true;
-      });
+      const killing = Array.from({ length: killers }, (_, i) =>
+        killOften(mesh, { random: randomOf(seed + 1 + i), state, say }).catch((error) => {
+          problems.push(error.message);
+          state.isOver = true;
+        }),
+      );
       try {
         for (let i = 1; performance.now() < until && !state.isOver; i++) {
           const run = await oneSweep(mesh, { number: i, random, state });
@@ -50,7 +52,7 @@ export async function storm({ seconds, seed, say }) {
         }
       } finally {
         state.isOver = true;
-        await killing;
+        await Promise.all(killing);
       }
       await mesh.settled(PEERS);
       const agreed = await agreeing(mesh, say);
@@ -78,17 +80,20 @@ export async function storm({ seconds, seed, say }) {
   };
 }
 
-/** One at a time: two copies of every journal stay, so nothing may be lost. */
+/** A run has three copies, so up to two peers may be down at once and nothing is lost. */
 async function killOften(mesh, { random, state, say }) {
   while (!state.isOver) {
     await sleep(1_000 + random() * 4_000);
+    const able = mesh.peers.filter((peer) => !state.down.has(peer));
+    const peer = able[Math.floor(random() * able.length)];
     if (state.isOver) return;
-    const peer = mesh.peers[Math.floor(random() * PEERS)];
+    state.down.add(peer);
     await peer.kill();
     state.kills++;
     say(`  ${peer.name} killed`);
     await sleep(random() * 3_000);
     state.slowestStartMs = Math.max(state.slowestStartMs, await peer.start());
+    state.down.delete(peer);
   }
 }
 
