@@ -3,24 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { journalsOf, problemsOfJournals, type EntryJson } from "../support/mesh-journals.ts";
-import { MeshPlace, type MeshPeer } from "../support/mesh-place.ts";
-import { done, ENDED, endsRight, sees, submit, type StatusJson } from "../support/sweep.ts";
-
-/** A former holder that missed the end asks for it after half a minute. */
-const AGREE_ROUNDS_MAX = 3;
-
-/** In the end the journals of all peers are the same: read while no daemon runs. */
-async function agree(place: MeshPlace): Promise<void> {
-  for (let round = 1; ; round++) {
-    await Promise.all(place.peers.map((peer) => peer.kill("SIGTERM")));
-    const problems = await problemsOfJournals(place.peers);
-    if (problems.length === 0) return;
-    assert.ok(round < AGREE_ROUNDS_MAX, problems.join("\n"));
-    await Promise.all(place.peers.map((peer) => peer.start()));
-    await place.settled();
-  }
-}
+import { agree, journalsOf, type EntryJson } from "../support/mesh-journals.ts";
+import { MeshPlace } from "../support/mesh-place.ts";
+import { done, ENDED, endsRight, sees, submit } from "../support/sweep.ts";
 
 describe("peers that hang and come back", () => {
   let place: MeshPlace;
@@ -30,7 +15,7 @@ describe("peers that hang and come back", () => {
   after(() => place.dispose());
 
   test("a worker that accepts work and never answers: the run finishes without it, and it is a peer again", async () => {
-    const [a, b, c] = three(place);
+    const [a, b, c] = place.three();
     const sweep = { count: 200, ms: 60, add: 1 };
     const run = await submit(a, place, sweep);
     await sees(a, run, "a third", (status) => done(status) >= sweep.count / 3);
@@ -42,7 +27,7 @@ describe("peers that hang and come back", () => {
   });
 
   test("an owner that hangs until another one owns the run is fenced and follows", async () => {
-    const [a, b] = three(place);
+    const [a, b] = place.three();
     const sweep = { count: 300, ms: 150, add: 2 };
     const run = await submit(a, place, sweep);
     await sees(b, run, "a tenth", (status) => done(status) >= sweep.count / 10);
@@ -58,36 +43,6 @@ describe("peers that hang and come back", () => {
   });
 });
 
-describe("an owner that dies in each phase of its run and starts again", () => {
-  let place: MeshPlace;
-  before(async () => {
-    place = await MeshPlace.of(3);
-  });
-  after(() => place.dispose());
-
-  const phases: readonly (readonly [string, (status: StatusJson) => boolean])[] = [
-    ["before the first task", () => true],
-    ["in the middle", (status) => done(status) >= 20],
-    ["in the join", (status) => done(status) === 60],
-    ["right after the end", (status) => ENDED.has(status.state)],
-  ];
-  for (const [position, [phase, isSo]] of phases.entries())
-    test(phase, async () => {
-      const [a, b] = three(place);
-      const sweep = { count: 60, ms: 80, add: position, edgeMs: 500 };
-      const run = await submit(a, place, sweep);
-      await sees(b, run, phase, isSo);
-      await a.kill();
-      await a.start();
-      await endsRight(b, run, sweep);
-      await endsRight(a, run, sweep);
-    });
-
-  test("their journals are the same everywhere", async () => {
-    await agree(place);
-  });
-});
-
 describe("many things at once", () => {
   let killed: { run: string; durable: readonly EntryJson[] } | undefined;
   let place: MeshPlace;
@@ -97,7 +52,7 @@ describe("many things at once", () => {
   after(() => place.dispose());
 
   test("two submit the same flow at two peers, while a fourth joins", async () => {
-    const [a, b] = three(place);
+    const [a, b] = place.three();
     const sweep = { count: 60, ms: 30, add: 4 };
     const [d, first, second] = await Promise.all([
       place.add("d"),
@@ -110,7 +65,7 @@ describe("many things at once", () => {
   });
 
   test("all killed at once and started again: the run finishes, and nothing that its owner had durable runs again", async () => {
-    const [a] = three(place);
+    const [a] = place.three();
     const sweep = { count: 200, ms: 60, add: 5 };
     const run = await submit(a, place, sweep);
     await sees(a, run, "a third", (status) => done(status) >= sweep.count / 3);
@@ -124,7 +79,7 @@ describe("many things at once", () => {
   });
 
   test("a peer whose store was deleted while it was down is a peer again and reads everything", async () => {
-    const [a, b, c] = three(place);
+    const [a, b, c] = place.three();
     const sweep = { count: 60, ms: 60, add: 6 };
     const run = await submit(a, place, sweep);
     await sees(a, run, "a third", (status) => done(status) >= sweep.count / 3);
@@ -145,10 +100,6 @@ describe("many things at once", () => {
     assert.deepEqual(journal.slice(0, durable.length), durable);
   });
 });
-
-function three(place: MeshPlace): [MeshPeer, MeshPeer, MeshPeer] {
-  return [place.peer(0), place.peer(1), place.peer(2)];
-}
 
 function tasksOf(journal: readonly EntryJson[]): NonNullable<EntryJson["tasks"]> {
   return journal.flatMap(({ tasks }) => tasks ?? []);
