@@ -106,7 +106,10 @@ class Follower {
 
   async #reconnect(signal: AbortSignal): Promise<boolean> {
     const { display, isQuiet } = this.#parts;
-    if (!isQuiet) display.say("the daemon of this home ended; waiting until it is back");
+    if (!isQuiet)
+      display.say(
+        "the daemon of this home ended; the run goes on at its keepers, or here after `mfd start`",
+      );
     const connection = await daemonAgain(this.#context, signal);
     if (connection === undefined) return false;
     this.#closeOwn();

@@ -1,7 +1,7 @@
 /**
  * What a mesh is for, measured on loopback with real daemons:
  *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop storm]
- *     [--seconds n] [--seed n] [--json]
+ *     [--seconds n] [--seed n] [--killers 1|2] [--json]
  * Each scenario prints a line of figures and whether what must hold did. Exit code 1 where something did not.
  */
 import { randomBytes } from "node:crypto";
@@ -21,11 +21,13 @@ const { values: flags, positionals } = parseArgs({
   options: {
     json: { type: "boolean" },
     seconds: { type: "string", default: "60" },
+    killers: { type: "string", default: "1" },
     seed: { type: "string", default: String(Date.now() % 100_000) },
   },
 });
 const seconds = Number(flags.seconds);
 const seed = Number(flags.seed);
+const killers = Number(flags.killers);
 const SCENARIOS = {
   foreach: () => sweep("foreach", async () => undefined),
   "kill-worker": () => sweep("kill-worker", (mesh) => mesh.peers[2].kill()),
@@ -35,13 +37,13 @@ const SCENARIOS = {
   ten: tenDaemons,
   strangers,
   loop: loopDelay,
-  storm: () => storm({ seconds, seed, say: flags.json ? () => undefined : console.log }),
+  storm: () => storm({ seconds, seed, killers, say: flags.json ? () => undefined : console.log }),
 };
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);
 const unknown = names.filter((name) => !(name in SCENARIOS));
-if (unknown.length > 0 || !(seconds > 0) || !Number.isInteger(seed)) {
+if (unknown.length > 0 || !(seconds > 0) || !Number.isInteger(seed) || ![1, 2].includes(killers)) {
   console.error(
-    `Scenarios: ${Object.keys(SCENARIOS).join(", ")}; --seconds and --seed take numbers.`,
+    `Scenarios: ${Object.keys(SCENARIOS).join(", ")}; --seconds and --seed take numbers, --killers 1 or 2.`,
   );
   process.exit(2);
 }

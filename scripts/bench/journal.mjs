@@ -55,6 +55,22 @@ export async function journalProblems(homes) {
   return problems;
 }
 
+/** Where runs stood still for longest, the worst first: between which entries of their journals, and how long. */
+export async function standstills(home) {
+  return withStore(home, async (store) => {
+    const found = [];
+    for (const { run } of await store.runs()) {
+      const entries = await all(store.journal(run));
+      for (const [at, entry] of entries.slice(1).entries()) {
+        const before = entries[at];
+        const ms = entry.at - before.at;
+        found.push({ ms, run: `${run.flow}/${run.id}`, at, from: before.t, to: entry.t });
+      }
+    }
+    return found.toSorted((a, b) => b.ms - a.ms).slice(0, 3);
+  });
+}
+
 function problemsOf(run, held) {
   const problems = [];
   for (const { name, entries } of held) {

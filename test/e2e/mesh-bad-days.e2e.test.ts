@@ -1,27 +1,21 @@
 /** Days on which several things go wrong: nothing that was finished is lost, nothing hangs, and all copies agree in the end. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { journalsOf, problemsOfJournals, type EntryJson } from "../support/mesh-journals.ts";
-import { MeshPlace, type MeshPeer } from "../support/mesh-place.ts";
-import { done, ENDED, endsRight, sees, submit, type StatusJson } from "../support/sweep.ts";
-
-/** Every running peer has the run's end, and then all daemons are stopped: the journals are the same. */
-async function agree(place: MeshPlace, runs: readonly string[]): Promise<void> {
-  const running = place.peers.filter((peer) => peer.isRunning);
-  for (const peer of running)
-    for (const run of runs) await sees(peer, run, "its end", (status) => ENDED.has(status.state));
-  await Promise.all(running.map((peer) => peer.kill("SIGTERM")));
-  assert.deepEqual(await problemsOfJournals(place.peers), []);
-}
+import { agree, journalsOf, type EntryJson } from "../support/mesh-journals.ts";
+import { MeshPlace } from "../support/mesh-place.ts";
+import { done, ENDED, endsRight, sees, submit } from "../support/sweep.ts";
 
 describe("peers that hang and come back", () => {
   let place: MeshPlace;
-  beforeEachMesh(3, (made) => (place = made));
+  before(async () => {
+    place = await MeshPlace.of(3);
+  });
+  after(() => place.dispose());
 
   test("a worker that accepts work and never answers: the run finishes without it, and it is a peer again", async () => {
-    const [a, b, c] = three(place);
+    const [a, b, c] = place.three();
     const sweep = { count: 200, ms: 60, add: 1 };
     const run = await submit(a, place, sweep);
     await sees(a, run, "a third", (status) => done(status) >= sweep.count / 3);
@@ -30,11 +24,10 @@ describe("peers that hang and come back", () => {
     c.thaw();
     await place.settled();
     await endsRight(b, run, sweep);
-    await agree(place, [run]);
   });
 
   test("an owner that hangs until another one owns the run is fenced and follows", async () => {
-    const [a, b] = three(place);
+    const [a, b] = place.three();
     const sweep = { count: 300, ms: 150, add: 2 };
     const run = await submit(a, place, sweep);
     await sees(b, run, "a tenth", (status) => done(status) >= sweep.count / 10);
@@ -43,48 +36,23 @@ describe("peers that hang and come back", () => {
     a.thaw();
     await endsRight(b, run, sweep);
     await sees(a, run, "its end", (status) => ENDED.has(status.state) && status.owner !== "a");
-    await agree(place, [run]);
+  });
+
+  test("their journals are the same everywhere", async () => {
+    await agree(place);
   });
 });
 
-describe("an owner that dies in each phase of its run and starts again", () => {
+describe("many things at once", () => {
+  let killed: { run: string; durable: readonly EntryJson[] } | undefined;
   let place: MeshPlace;
-  const runs: string[] = [];
   before(async () => {
     place = await MeshPlace.of(3);
   });
   after(() => place.dispose());
 
-  const phases: readonly (readonly [string, (status: StatusJson) => boolean])[] = [
-    ["before the first task", () => true],
-    ["in the middle", (status) => done(status) >= 20],
-    ["in the join", (status) => done(status) === 60],
-    ["right after the end", (status) => ENDED.has(status.state)],
-  ];
-  for (const [position, [phase, isSo]] of phases.entries())
-    test(phase, async () => {
-      const [a, b] = three(place);
-      const sweep = { count: 60, ms: 80, add: position, edgeMs: 500 };
-      const run = await submit(a, place, sweep);
-      runs.push(run);
-      await sees(b, run, phase, isSo);
-      await a.kill();
-      await a.start();
-      await endsRight(b, run, sweep);
-      await endsRight(a, run, sweep);
-    });
-
-  test("their journals are the same everywhere", async () => {
-    await agree(place, runs);
-  });
-});
-
-describe("many things at once", () => {
-  let place: MeshPlace;
-  beforeEachMesh(3, (made) => (place = made));
-
   test("two submit the same flow at two peers, while a fourth joins", async () => {
-    const [a, b] = three(place);
+    const [a, b] = place.three();
     const sweep = { count: 60, ms: 30, add: 4 };
     const [d, first, second] = await Promise.all([
       place.add("d"),
@@ -94,11 +62,10 @@ describe("many things at once", () => {
     assert.notEqual(first, second);
     for (const peer of [a, b, d])
       for (const run of [first, second]) await endsRight(peer, run, sweep);
-    await agree(place, [first, second]);
   });
 
   test("all killed at once and started again: the run finishes, and nothing that its owner had durable runs again", async () => {
-    const [a] = three(place);
+    const [a] = place.three();
     const sweep = { count: 200, ms: 60, add: 5 };
     const run = await submit(a, place, sweep);
     await sees(a, run, "a third", (status) => done(status) >= sweep.count / 3);
@@ -108,14 +75,11 @@ describe("many things at once", () => {
     assert.ok(tasksOf(durable).length >= sweep.count / 3);
     await Promise.all(place.peers.map((peer) => peer.start()));
     await endsRight(a, run, sweep);
-    await agree(place, [run]);
-    const [journal = []] = await journalsOf([a], run);
-    assert.deepEqual(journal.slice(0, durable.length), durable);
-    assert.equal(tasksOf(journal).length, sweep.count + 2);
+    killed = { run, durable };
   });
 
   test("a peer whose store was deleted while it was down is a peer again and reads everything", async () => {
-    const [a, b, c] = three(place);
+    const [a, b, c] = place.three();
     const sweep = { count: 60, ms: 60, add: 6 };
     const run = await submit(a, place, sweep);
     await sees(a, run, "a third", (status) => done(status) >= sweep.count / 3);
@@ -127,20 +91,15 @@ describe("many things at once", () => {
     const next = await submit(c, place, { ...sweep, add: 7 });
     await endsRight(a, next, { ...sweep, add: 7 });
   });
-});
 
-function beforeEachMesh(count: number, use: (place: MeshPlace) => void): void {
-  let place: MeshPlace | undefined;
-  beforeEach(async () => {
-    place = await MeshPlace.of(count);
-    use(place);
+  test("their journals are the same everywhere, and begin with what was durable at the kill", async () => {
+    await agree(place);
+    assert.ok(killed !== undefined);
+    const { run, durable } = killed;
+    const [journal = []] = await journalsOf([place.peer(0)], run);
+    assert.deepEqual(journal.slice(0, durable.length), durable);
   });
-  afterEach(() => place?.dispose());
-}
-
-function three(place: MeshPlace): [MeshPeer, MeshPeer, MeshPeer] {
-  return [place.peer(0), place.peer(1), place.peer(2)];
-}
+});
 
 function tasksOf(journal: readonly EntryJson[]): NonNullable<EntryJson["tasks"]> {
   return journal.flatMap(({ tasks }) => tasks ?? []);

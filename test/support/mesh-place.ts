@@ -179,6 +179,10 @@ export class MeshPlace {
       });
   }
 
+  three(): [MeshPeer, MeshPeer, MeshPeer] {
+    return [this.peer(0), this.peer(1), this.peer(2)];
+  }
+
   write(name: string, text: string): string {
     const file = join(this.root, "flows", name);
     writeFileSync(file, text);
