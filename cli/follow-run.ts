@@ -2,7 +2,7 @@
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import type { RunStatus } from "../src/client/runs.ts";
 import type { RunEvent, RunProgress, RunResult, StepProgress } from "../src/engine/run-api.ts";
-import { isMfError } from "../src/model/errors.ts";
+import { isMfError, MfError } from "../src/model/errors.ts";
 import type { CommandContext } from "./command-context.ts";
 import { EXIT_INTERRUPTED, type Interrupt } from "./interrupt.ts";
 import { peersText, showRun, type RunDisplay, type ShownRun } from "./output/run-display.ts";
@@ -76,7 +76,10 @@ class Follower {
       try {
         return await this.#side.watch(request.run, (event) => watched.take(event), signal);
       } catch (error) {
-        if (!isMfError(error, "CONTROL_LOST") || !(await this.#reconnect(signal))) throw error;
+        if (!isMfError(error, "CONTROL_LOST")) throw error;
+        const isBack = await this.#reconnect(signal);
+        if (signal.aborted) throw new MfError("INTERRUPTED");
+        if (!isBack) throw error;
       }
     }
   }

@@ -228,7 +228,7 @@ function addOtherCommands(program: Command, choose: (action: Action) => void): v
           context,
           shell,
           options,
-          program.commands,
+          program,
         ),
       ),
     );

@@ -68,6 +68,7 @@ MF_HOME=DIR keeps everything in DIR (default: the platform's data directory). On
   addStart(program, choose);
   addMembers(program, choose);
   addLife(program, choose);
+  addCompletion(program, choose);
   for (const command of program.commands) {
     command.exitOverride();
     command.option("--json", "write JSON");
@@ -157,6 +158,23 @@ function addLife(program: Command, choose: (action: Action) => void): void {
     .option("--timeout <duration>", "how long to wait", duration, 60_000)
     .action((options) =>
       choose(async (context) => (await import("./commands/stop.ts")).stopCommand(context, options)),
+    );
+}
+
+function addCompletion(program: Command, choose: (action: Action) => void): void {
+  program
+    .command("completion")
+    .description('print a completion script: eval "$(mfd completion bash)"')
+    .argument("<shell>", "bash, zsh or fish")
+    .action((shell, options) =>
+      choose(async (context) =>
+        (await import("../cli/commands/completion.ts")).completionCommand(
+          context,
+          shell,
+          options,
+          program,
+        ),
+      ),
     );
 }
 

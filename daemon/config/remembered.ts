@@ -21,9 +21,10 @@ export interface Remembered {
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})$/;
 
 export function readRemembered(home: string): Remembered {
-  const found = readPrivateFile(join(home, "daemon.json"), REMEMBERED_BYTES_MAX);
-  if (found.t !== "read") return {};
   try {
+    // A home that is no folder is for whoever makes it to report.
+    const found = readPrivateFile(join(home, "daemon.json"), REMEMBERED_BYTES_MAX);
+    if (found.t !== "read") return {};
     const value: unknown = JSON.parse(Buffer.from(found.data).toString("utf8"));
     if (typeof value !== "object" || value === null) return {};
     const { name, port, listen } = value as { name?: unknown; port?: unknown; listen?: unknown };

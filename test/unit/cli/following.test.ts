@@ -157,3 +157,27 @@ test("of a run too short for any picture the steps are told at its end", async (
   const { err } = await placeOf(t, [daemon]).mf(["watch", RUN], { MF_HOME: daemon.home });
   assert.equal(err, "succeeded quick: 2/2 · 1 reused\ntasks by peer: ada 2\n");
 });
+
+test("Ctrl-C while a daemon is waited for lets go as it does while one is there", async (t) => {
+  const following = deferred();
+  const gone = await serveFakeDaemon(
+    fakeDaemon({
+      watch(_run, _onEvent, signal) {
+        following.resolve();
+        return untilAborted(signal, new MfError("INTERRUPTED"));
+      },
+    }),
+  );
+  const child = placeOf(t, []).start(["watch", RUN], { MF_HOME: gone.home });
+  const ended = outcomeOf(child);
+  const waiting = new Promise<void>((resolve) => {
+    child.stderr?.on("data", (chunk: Buffer) => {
+      if (chunk.toString().includes("waiting until")) resolve();
+    });
+  });
+  await following.promise;
+  await gone.close();
+  await waiting;
+  child.kill("SIGINT");
+  assert.equal((await ended).code, 130);
+});

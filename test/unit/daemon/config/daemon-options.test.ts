@@ -185,6 +185,7 @@ test("what is remembered survives, privately; a damaged file is as good as none"
     writeFileSync(file, text);
     assert.deepEqual(readRemembered(home), {});
   }
+  assert.deepEqual(readRemembered(file), {}, "a home that is a file");
   assert.equal(portOf(["/ip4/10.0.0.1/udp/3", "/ip4/10.0.0.1/tcp/4001/p2p/12D3"]), 4001);
   assert.equal(portOf(["/ip4/10.0.0.1/tcp/0"]), undefined);
 });

@@ -12,7 +12,7 @@ import { silentLogger } from "../../../../src/env/logger.ts";
 import { systemRandom } from "../../../../src/env/random.ts";
 import type { ErrorCode } from "../../../../src/model/error-table.ts";
 import { isMfError, MfError } from "../../../../src/model/errors.ts";
-import { fakeDaemon, serveFakeDaemon } from "../../../support/fake-daemon.ts";
+import { fakeDaemon, serveFakeDaemon, untilAborted } from "../../../support/fake-daemon.ts";
 
 interface Shell {
   readonly out: string[];
@@ -165,4 +165,27 @@ test("help and version: each command is listed, with examples", async (t) => {
   assert.match(help, /mfd start --join mft1/);
   await shell.mfd("--version");
   assert.equal(shell.out.at(-1), "9.9.9\n");
+});
+
+test("Ctrl-C ends the waiting for a drain, and says that the drain goes on", async (t) => {
+  const { mfd, out, err } = await withFake(t, {
+    drain(_onEvent, signal) {
+      process.emit("SIGINT");
+      return untilAborted(signal, new MfError("INTERRUPTED"));
+    },
+  });
+  assert.equal(await mfd("drain"), 130);
+  assert.deepEqual(out, []);
+  assert.match(err.join(""), /^draining goes on: /);
+});
+
+test("completion is a script of each shell that knows commands and options, none that is hidden", async (t) => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const { mfd, out } = shellIn(emptyHome(t));
+    assert.equal(await mfd("completion", shell), 0);
+    const script = out.join("");
+    for (const word of ["start", "revoke", "store-max", "mf peers"])
+      assert.ok(script.includes(word), `${shell} lacks ${word}`);
+    assert.doesNotMatch(script, /from-parent/);
+  }
 });
