@@ -235,6 +235,7 @@ async function strangers() {
     let sent = 0;
     let runs = 0;
     let worst = before;
+    let loopDelayMs = 0;
     const talkers = Array.from({ length: 50 }, async () => {
       while (performance.now() < until) {
         const bytes = randomBytes(1 + Math.floor(Math.random() * 65_536));
@@ -248,6 +249,8 @@ async function strangers() {
       await b.json(["submit", file, "--no-cache"]);
       runs++;
       worst = Math.max(worst, a.usage().rssMb);
+      const status = JSON.parse(await a.mfd(["status", "--json"]));
+      loopDelayMs = Math.max(loopDelayMs, status.loopDelayMs);
     }
     await Promise.all(talkers);
     await mesh.settled(3);
@@ -259,6 +262,7 @@ async function strangers() {
       sentMb: Math.round(sent / 1e6),
       runsMeanwhile: runs,
       rssMb: { before: Math.round(before), worst: Math.round(worst), after: Math.round(after) },
+      loopDelayMs: Math.round(loopDelayMs * 10) / 10,
       problems,
     };
   });

@@ -5,8 +5,8 @@ import type { Manifest } from "../../src/artifact/manifest.ts";
 import type { Cid } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { MANIFEST_BYTES_MAX, SOURCES_MAX } from "./bulk-limits.ts";
-import type { PieceGroup } from "./content-fetch.ts";
 import type { Want } from "./thread-messages.ts";
+import type { PieceGroup } from "./transfer-options.ts";
 
 /** A manifest that nobody measured yet counts this much. */
 const MANIFEST_BYTES_GUESS = 256 * 1024;

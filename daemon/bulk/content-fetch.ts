@@ -1,6 +1,5 @@
 /** Fetches pieces from sources through the threads, and makes every received segment part of the store as soon as it is there. */
 import { rmSync } from "node:fs";
-import type { Codec } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import { MfError } from "../../src/model/errors.ts";
@@ -16,8 +15,9 @@ import {
   TRANSFER_PIECES_MAX,
 } from "./bulk-limits.ts";
 import { THREAD_DIED, type Fetch, type FetchEnd, type FetchThreads } from "./fetch-threads.ts";
-import { GatheredFetches, type TransferOptions } from "./gathered-fetches.ts";
+import { GatheredFetches } from "./gathered-fetches.ts";
 import type { DropReason, Want } from "./thread-messages.ts";
+import type { ContentFetchOptions, PieceGroup, TransferOptions } from "./transfer-options.ts";
 import type { TransferSlots } from "./transfer-slots.ts";
 
 export interface ContentFetchDeps {
@@ -31,26 +31,6 @@ export interface ContentFetchDeps {
   readonly home: string;
   /** A transfer may take this and 1 ms a KB. */
   readonly transferMs: number;
-}
-
-/** Pieces that the same peers can give. */
-export interface PieceGroup {
-  readonly wants: readonly Want[];
-  readonly peers: readonly PeerId[];
-  readonly known: readonly { readonly codec: Codec; readonly data: Uint8Array }[];
-}
-
-export interface ContentFetchOptions {
-  readonly signal: AbortSignal;
-  readonly onProgress: (bytes: number) => void;
-  /** A peer that served wrong bytes: not to be asked again for this. */
-  readonly onWrong: (peer: PeerId) => void;
-  /** A peer that stalled, could not be reached or has it no more: others first from now on. */
-  readonly onLeft: (peer: PeerId) => void;
-  /** Left free on the disk beside what is fetched. */
-  readonly reserveBytes: () => number;
-  /** Further peers that hold all of the group; asked only where it is large. */
-  readonly moreSources: () => Promise<readonly PeerId[]>;
 }
 
 export class ContentFetch {

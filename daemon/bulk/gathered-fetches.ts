@@ -4,19 +4,8 @@
  */
 import type { PeerId } from "../../src/model/peer.ts";
 import { GATHERED_AT_ONCE_MAX, SMALL_BYTES_MAX, TRANSFER_PIECES_MAX } from "./bulk-limits.ts";
-import type { ContentFetchOptions, PieceGroup } from "./content-fetch.ts";
 import type { Want } from "./thread-messages.ts";
-
-/** What a transfer tells whoever it is made for. */
-export interface TransferOptions extends Pick<
-  ContentFetchOptions,
-  "signal" | "onWrong" | "onLeft" | "moreSources"
-> {
-  /** Verified; it may be that it is not durable in the end. */
-  readonly onProgress: (bytes: number) => void;
-  /** A piece is durable here. */
-  readonly onStored: (digest: string, bytes: number) => void;
-}
+import type { ContentFetchOptions, PieceGroup, TransferOptions } from "./transfer-options.ts";
 
 interface Member {
   readonly group: PieceGroup;

@@ -156,7 +156,7 @@ export class HaveService {
   async #answer(texts: readonly string[], mayInline: boolean): Promise<HaveAnswer> {
     this.stats.answered++;
     const ids = texts.map(validId);
-    const asked = ids.filter((id) => id !== undefined);
+    const asked = [...new Set(ids.filter((id) => id !== undefined))];
     const found = await this.#deps.store.locate(asked);
     const sizeOf = new Map(
       asked.map((id, i) => {
@@ -169,9 +169,11 @@ export class HaveService {
     const inline: { at: number; data: Uint8Array }[] = [];
     if (!mayInline) return { sizes, inline };
     let left = INLINE_ALL_BYTES_MAX;
+    const sent = new Set<Cid>();
     for (const [at, id] of ids.entries()) {
       const size = sizes[at] ?? -1;
-      if (id === undefined || size < 0) continue;
+      if (id === undefined || size < 0 || sent.has(id)) continue;
+      sent.add(id);
       const data = await this.#small(id, size, left);
       if (data === undefined) continue;
       inline.push({ at, data });

@@ -26,6 +26,7 @@ import {
   WINDOW_BYTES,
   WINDOW_BYTES_MAX,
 } from "./net-limits.ts";
+import { guardNegotiation } from "./negotiation-guard.ts";
 
 /** Members: whoever does not know the mesh's secret cannot finish the handshake. */
 export const MEMBER_ENCRYPTION = "/noise";
@@ -66,6 +67,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
             encrypter(MEMBER_ENCRYPTION, createHash("sha256").update(prologue).digest()),
             encrypter(JOIN_ENCRYPTION, new Uint8Array()),
           ],
+    connectionGater: {
+      // Asked before anything is read.
+      denyInboundConnection: (connection) => {
+        return !guardNegotiation(connection, [MEMBER_ENCRYPTION, JOIN_ENCRYPTION]);
+      },
+    },
     streamMuxers: [yamux(MUXER_OPTIONS)],
     connectionManager: CONNECTION_OPTIONS,
     // It pings over streams of its own, 8.5 % of a core at 120 connections; links look after themselves.

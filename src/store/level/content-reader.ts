@@ -34,13 +34,14 @@ export class ContentReader {
 
   async locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
     const found = await this.#parts(ids.map((id) => parseCid(id).digest));
-    return Promise.all(
-      ids.map(async (id, i) => {
-        const location = found[i];
-        if (location === undefined || parseCid(id).codec !== "dag-json") return location;
-        return this.#joined(id, location);
-      }),
-    );
+    const joined = new Map<Cid, ContentLocation | undefined>();
+    for (const [i, id] of ids.entries()) {
+      const location = found[i];
+      if (location === undefined || parseCid(id).codec !== "dag-json" || joined.has(id)) continue;
+      // One after the other: a manifest takes megabytes, and thousands may be asked for at once.
+      joined.set(id, await this.#joined(id, location));
+    }
+    return ids.map((id, i) => (joined.has(id) ? joined.get(id) : found[i]));
   }
 
   /** Lets go of the files; reading opens them again. */

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GATHERED_AT_ONCE_MAX } from "../../../../daemon/bulk/bulk-limits.ts";
-import type { ContentFetchOptions, PieceGroup } from "../../../../daemon/bulk/content-fetch.ts";
-import { GatheredFetches, type TransferOptions } from "../../../../daemon/bulk/gathered-fetches.ts";
+import { GatheredFetches } from "../../../../daemon/bulk/gathered-fetches.ts";
+import type {
+  ContentFetchOptions,
+  PieceGroup,
+  TransferOptions,
+} from "../../../../daemon/bulk/transfer-options.ts";
 import type { PeerId } from "../../../../src/model/peer.ts";
 
 interface Transfer {

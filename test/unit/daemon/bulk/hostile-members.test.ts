@@ -118,6 +118,28 @@ test("questions without end are answered a few at a time", async () => {
   assert.ok(most <= HAVE_AT_ONCE_MAX, `${most} at once`);
 });
 
+test("content asked for over and over in one question is looked up and sent once", async () => {
+  const mesh = new TestMesh();
+  after(() => mesh.close());
+  let lookedUp = 0;
+  const a = await mesh.peer("a", {
+    wrapStore: (store) => {
+      const locate: Store["locate"] = (ids) => {
+        lookedUp += ids.length;
+        return store.locate(ids);
+      };
+      return delegating(store, { locate });
+    },
+  });
+  const { id } = await a.store.putBytes(randomBytes(5 * MIB), "raw");
+  const asker = await mesh.join(mallory);
+  const ask = { ids: Array.from({ length: 4096 }, () => id), inline: true };
+  const { sizes, inline } = await asker.request(a.id, HAVE, ask, { timeoutMs: 10_000 });
+  assert.ok(sizes.length === 4096 && sizes.every((size) => size === 5 * MIB));
+  assert.equal(inline.length, 1);
+  assert.ok(lookedUp <= 2, `${lookedUp} looked up`);
+});
+
 test("what waits behind a peer's own turns is bounded, and nothing is kept of a peer that is done", async () => {
   const turns = new PeerTurns({ atOnceMax: 1, waitingMax: 2 });
   const order: string[] = [];
