@@ -209,7 +209,10 @@ export class CatalogAnswers {
       return this.#progressElsewhere(run);
     }
     const now = clock.monotonic();
-    if (isWorkOld(feed, now)) feed.work = { at: now, peers: await workOfPeers(store, run) };
+    if (isWorkOld(feed, now)) {
+      const peers = await workOfPeers(store, run);
+      feed.work = { at: now, tookMs: clock.monotonic() - now, peers };
+    }
     const seen = known === feed.id ? after : 0;
     const events = feed.events.filter(({ seq }) => seq > seen).slice(0, EVENTS_PAGE_MAX);
     // The end is told with the last events, never before them.

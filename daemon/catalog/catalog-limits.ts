@@ -39,6 +39,8 @@ export const FEED_IDLE_MS = 60_000;
 export const FEED_EVENTS_MAX = 512;
 /** Who did how much is counted from the journal: seldom, for it is a walk through it. */
 export const WORK_INTERVAL_MS = 2_000;
+/** At most one part in so many of the time is spent on that. */
+export const WORK_PAUSES = 50;
 
 /** An error travels with this much of its stack, and this much of its details. */
 export const STACK_CHARS_MAX = 8_192;

@@ -14,6 +14,7 @@ import {
   NOTE_CHARS_MAX,
   STACK_CHARS_MAX,
   WORK_INTERVAL_MS,
+  WORK_PAUSES,
 } from "./catalog-limits.ts";
 import type { LiveRuns } from "./live-runs.ts";
 
@@ -29,8 +30,14 @@ export interface RunFeed {
   /** Aborts when the run has ended: nobody needs to wait any more. */
   readonly ended: AbortController;
   askedAt: number;
-  /** Peer -> tasks, and when that was counted. */
-  work: { readonly at: number; readonly peers: Readonly<Record<string, number>> } | undefined;
+  /** Peer -> tasks, and when and for how long that was counted. */
+  work:
+    | {
+        readonly at: number;
+        readonly tookMs: number;
+        readonly peers: Readonly<Record<string, number>>;
+      }
+    | undefined;
   stop: () => void;
 }
 
@@ -103,8 +110,15 @@ export class RunFeeds {
   }
 }
 
-export function isWorkOld(feed: RunFeed, now: number): boolean {
-  return feed.work === undefined || now - feed.work.at >= WORK_INTERVAL_MS;
+/** A walk through a long journal is made as much more seldom; the end of a run does not wait for one. */
+export function isWorkOld(
+  { work, result }: Pick<RunFeed, "work" | "result">,
+  now: number,
+): boolean {
+  if (work === undefined) return true;
+  return (
+    result === undefined && now - work.at >= Math.max(WORK_INTERVAL_MS, work.tookMs * WORK_PAUSES)
+  );
 }
 
 /** What a step says of itself may be of any length; what travels may not. */

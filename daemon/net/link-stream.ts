@@ -1,6 +1,7 @@
 /** A libp2p stream as a link needs it: bytes in, bytes out with real back-pressure, and one end that never throws. */
 import type { Connection, Stream } from "@libp2p/interface";
 import { CLOSE_MS } from "./net-limits.ts";
+import { spareWindowUpdates } from "./window-updates.ts";
 
 export interface LinkStreamEvents {
   data(chunk: Uint8Array): void;
@@ -17,6 +18,7 @@ export interface LinkStream {
 }
 
 export function linkStream(stream: Stream, connection: Connection): LinkStream {
+  spareWindowUpdates(stream);
   return {
     send: (data) => send(stream, data),
     attach: (events) => attach(stream, connection, events),

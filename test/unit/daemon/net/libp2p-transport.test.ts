@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { YamuxStream } from "@libp2p/yamux/stream";
 import * as v from "valibot";
 import { createJoinDialler } from "../../../../daemon/net/join-dialler.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
@@ -22,6 +23,24 @@ const big: RequestType<{ data: Uint8Array }, { n: number }> = {
   query: bytes,
   answer: echo.answer,
 };
+
+test("small messages are not answered with a window update each, and big ones still pass", async (t) => {
+  const { mock } = t.mock.method(YamuxStream.prototype, "sendWindowUpdate");
+  await withPeers([startPeer(1), startPeer(2)], async ([a, b]) => {
+    a.handle(echo, async (_from, query) => query);
+    a.handle(big, async (_from, { data }) => ({ n: data.length }));
+    await connected({ a, b, breakConnection: () => undefined, close: async () => undefined });
+    const before = mock.callCount();
+    for (let n = 0; n < 100; n++)
+      assert.deepEqual(await b.request(a.self, echo, { n }, { timeoutMs: 5_000 }), { n });
+    assert.ok(mock.callCount() - before < 10, `${mock.callCount() - before} updates`);
+    const data = new Uint8Array(6 * 1024 * 1024);
+    for (let i = 0; i < 3; i++)
+      assert.deepEqual(await b.request(a.self, big, { data }, { timeoutMs: 20_000 }), {
+        n: data.length,
+      });
+  });
+});
 
 test("a peer with another secret is denied, and the one it dialled stays well", async () => {
   await withPeers([startPeer(1), startPeer(2, { gate: openGate("other") })], async ([a, b]) => {
