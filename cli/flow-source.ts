@@ -1,5 +1,5 @@
 /** A flow file read, checked and with its parameters: what `run`, `check` and `show` begin with. */
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { checkTypes } from "../src/code/check-types.ts";
@@ -7,6 +7,7 @@ import { loadFlow, type LoadedFlow } from "../src/code/load-flow.ts";
 import { isMfError, MfError } from "../src/model/errors.ts";
 import type { CommandContext } from "./command-context.ts";
 import type { Interrupt } from "./interrupt.ts";
+import { makeFolder } from "../src/std/make-folder.ts";
 
 export interface FlowSourceOptions {
   readonly params: Readonly<Record<string, string>>;
@@ -59,7 +60,7 @@ export async function loadUnlessInterrupted(
 function cacheOption(home: string): { cacheDir?: string } {
   const cacheDir = join(home, "cache");
   try {
-    mkdirSync(cacheDir, { recursive: true });
+    makeFolder(cacheDir);
     accessSync(cacheDir, constants.W_OK);
     return { cacheDir };
   } catch {

@@ -1,6 +1,6 @@
 /** Starts the daemon as a process of its own and waits for its word: ready, failed, or gone without one. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import type { DaemonStatus } from "../../src/client/control/daemon-side.ts";
@@ -8,6 +8,7 @@ import { fromErrorRecord, MfError } from "../../src/model/errors.ts";
 import type { DaemonInput } from "../config/daemon-options.ts";
 import type { DaemonContext } from "../daemon-context.ts";
 import type { StartReport } from "./parent-link.ts";
+import { makeFolder } from "../../src/std/make-folder.ts";
 
 /** A daemon that has not answered by then is stuck: joining takes a few seconds, a store's recovery may take a minute. */
 const START_MS_MAX = 180_000;
@@ -55,7 +56,7 @@ export async function spawnDaemon(
 /** `outFile` takes what is said past the log: a crash of the runtime itself. */
 function spawnDetached(context: DaemonContext, outFile: string): ChildProcess {
   const { home, mainFile } = context;
-  mkdirSync(dirname(outFile), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(outFile), 0o700);
   const out = openSync(outFile, "w", 0o600);
   try {
     return spawn(

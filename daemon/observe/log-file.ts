@@ -1,15 +1,8 @@
 /** An append-only file that is put aside when it is full: mfd.log, mfd.log.1 (newest) … Errors of the disk are counted, never thrown. */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { LOG_FILE_BYTES_MAX, LOG_FILES_MAX } from "./observe-limits.ts";
+import { makeFolder } from "../../src/std/make-folder.ts";
 
 export interface LogFileOptions {
   readonly bytesMax?: number;
@@ -65,7 +58,7 @@ export class LogFile {
 
   #open(): number {
     if (this.#file !== undefined) return this.#file;
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(this.#path), 0o700);
     this.#file = openSync(this.#path, "a", 0o600);
     this.#bytes = fstatSync(this.#file).size;
     return this.#file;

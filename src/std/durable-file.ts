@@ -6,7 +6,6 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { makeFolder } from "./make-folder.ts";
 
 /** Read and written by their owner only. */
 const PRIVATE_FILE_MODE = 0o600;
@@ -21,7 +21,7 @@ const PRIVATE_FOLDER_MODE = 0o700;
 const OTHERS_MAY = 0o077;
 
 export function makePrivateFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER_MODE });
+  makeFolder(folder, PRIVATE_FOLDER_MODE);
 }
 
 /** Durable when it returns. One writer a file. */

@@ -2,10 +2,11 @@
  * Answers other processes while this one holds the store: the reading commands of an `mf run`, everything of a daemon. Only its own
  * user may connect (socket 0600 in a 0700 directory). A malformed or too long question ends the connection, never the server.
  */
-import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname } from "node:path";
 import { MfError } from "../../model/errors.ts";
+import { makeFolder } from "../../std/make-folder.ts";
 import { controlPath } from "./control-path.ts";
 import { CONNECTIONS_MAX } from "./control-protocol.ts";
 import { ControlSession, type ControlServerDeps } from "./control-session.ts";
@@ -47,7 +48,7 @@ export async function startControlServer(
 }
 
 function prepareDirectory(directory: string, home: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory, 0o700);
   const facts = lstatSync(directory);
   const isOurs = facts.isDirectory() && facts.uid === process.getuid?.();
   // In a common temporary directory somebody else could have made it first.

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { MfError } from "../../model/errors.ts";
+import { makeFolder } from "../../std/make-folder.ts";
 
 export interface StoreLayout {
   readonly home: string;
@@ -25,8 +26,8 @@ export function layoutOf(home: string): StoreLayout {
 /** @throws MfError STORE_UNWRITABLE, STORE_FULL */
 export function makeDirectories(layout: StoreLayout): void {
   guarded(layout.home, () => {
-    mkdirSync(layout.segments, { recursive: true });
-    mkdirSync(layout.scratch, { recursive: true });
+    makeFolder(layout.segments);
+    makeFolder(layout.scratch);
   });
 }
 
