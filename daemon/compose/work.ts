@@ -73,7 +73,16 @@ function openRuns(
     logger,
     home: options.home,
     slots: Math.max(1, Math.floor(capacity.cores)),
-    locate: (ids) => stores.local.locate(ids),
+    // A step that opens a file which is inside a value may be the first here to need it.
+    locate: async (ids) => {
+      const found = await stores.local.locate(ids);
+      const absent = ids.filter((_, position) => found[position] === undefined);
+      if (absent.length === 0) return found;
+      await bulk.bring(absent).catch((error: unknown) => {
+        logger.warn("file-not-brought", { reason: String(error) });
+      });
+      return stores.local.locate(ids);
+    },
   });
   closing.add("step hosts", () => local.close());
   const mesh = { transport, directory: membership, exchange: bulk, store: stores.reading };

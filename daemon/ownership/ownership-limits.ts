@@ -40,8 +40,10 @@ export const SUBMIT_WAIT_MS = 5000;
 export const HAND_OVER_TIMEOUT_MS = 10_000;
 
 /** A run that could not be gone on with (its package is unreachable, the disk is full) is tried again after this, then less often. */
-export const RESUME_RETRY_MS = 5000;
+export const RESUME_RETRY_MS = 1000;
 export const RESUME_RETRY_MS_MAX = 60_000;
+/** A run that went on for so long before it broke off again is retried as if for the first time. */
+export const RESUME_CALM_MS = 120_000;
 
 /** Latest entries an owner keeps in memory for its keepers; who lags further is served from the store. */
 export const RECENT_BYTES_MAX = 4 * 1024 * 1024;

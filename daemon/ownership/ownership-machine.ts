@@ -26,6 +26,7 @@ import {
   ASK_INTERVAL_MS,
   ENDED_HOLD_MS,
   RECOVER_ALONE_MS,
+  RESUME_CALM_MS,
   RESUME_RETRY_MS,
   RESUME_RETRY_MS_MAX,
   WATCH_SYNC_MS,
@@ -62,6 +63,7 @@ export class OwnershipMachine {
   readonly #handOver = new HandOver();
   #resumeAt = Infinity;
   #breaks = 0;
+  #brokeAt = -Infinity;
   #ballotSeen = 0;
   #effects: OwnershipEffect[] = [];
 
@@ -339,6 +341,8 @@ export class OwnershipMachine {
   /** Fenced by a worker: its ballot is somebody's who owns the run now, or who died over the claim. */
   #runBroken(fencedBy: number | undefined, now: number): void {
     if (this.#phase !== "owning") return;
+    if (now - this.#brokeAt > RESUME_CALM_MS) this.#breaks = 0;
+    this.#brokeAt = now;
     this.#resumeAt = now + Math.min(RESUME_RETRY_MS * 2 ** this.#breaks++, RESUME_RETRY_MS_MAX);
     if (fencedBy === undefined || fencedBy <= this.#by.ballot) return;
     this.#ballotSeen = fencedBy;

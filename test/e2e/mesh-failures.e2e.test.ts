@@ -31,6 +31,18 @@ const work = sweep.step("work", { n: each(list.numbers) }, async ({ n }) => {
 sweep.step("sum", { all: collect(work) }, ({ all }) => ({ total: all.reduce((sum, item) => sum + item.n, 0) }));
 export default sweep;`;
 
+/** As above, with results too large to travel along: the only copy of some dies with the peer that made them. */
+const BLOCKS = SWEEP.replace(
+  "return { n };",
+  "return { n, block: new Float64Array(50_000).fill(n) };",
+)
+  .replace("{ all: collect(work) }", "{ all: collect(work), blocks: collect(work.block) }")
+  .replace("({ all })", "({ all, blocks })")
+  .replace(
+    "item.n, 0)",
+    "item.n, 0) + blocks.reduce((sum, block) => sum + block[49_999] - block[0], 0)",
+  );
+
 /** Waits until a part of the sweep is done, as `peer` sees it. */
 async function halfWay(peer: MeshPeer, run: string): Promise<void> {
   await eventuallyAsync("half of the tasks are done", async () => {
@@ -66,6 +78,18 @@ describe("machines that go away", () => {
     await c.kill();
     const status = await endsRight(a, run);
     assert.equal(status.owner, "a");
+    await endsRight(b, run);
+  });
+
+  test("results whose only copy died with its maker are made again", async () => {
+    const { peers } = await mesh(3);
+    const [a, b, c] = peers;
+    assert.ok(a !== undefined && b !== undefined && c !== undefined);
+    const file = place?.flow("sweep.ts", BLOCKS) ?? "";
+    const { run } = await a.json<RunJson>(["submit", file, "--detach", "--json"]);
+    await halfWay(a, run);
+    await c.kill();
+    await endsRight(a, run);
     await endsRight(b, run);
   });
 

@@ -39,6 +39,8 @@ export interface AttemptRunnerDeps {
   readonly scheduler: BatchScheduler<TaskUnit>;
   readonly plan: FlowPlan;
   readonly accept: (event: RunMachineEvent) => void;
+  /** An input that a task of this run made is nowhere any more: who made it has to make it again. */
+  readonly inputLost: (error: ErrorRecord) => void;
 }
 
 export interface AttemptRunnerOptions {
@@ -186,6 +188,7 @@ export class AttemptRunner {
     const succeeded: [TaskUnit, AttemptOutcome][] = [];
     const returned: TaskUnit[] = [];
     const seen = new Set<number>();
+    let lost: ErrorRecord | undefined;
     for (const outcome of result.outcomes) {
       const task = tasks[outcome.position];
       if (task === undefined || seen.has(outcome.position)) continue;
@@ -196,7 +199,8 @@ export class AttemptRunner {
       if (outcome.result === "succeeded") {
         scheduler.learn(step, outcome.wallMs);
         succeeded.push([task, outcome]);
-      } else if (outcome.result === "failed")
+      } else if (this.#isInputLost(task, outcome)) lost = error;
+      else if (outcome.result === "failed")
         accept({ t: "attempt-failed", ...ran, error: error ?? unexplained(task) });
       else if (outcome.result === "lost")
         accept({ t: "attempt-lost", ...ran, ...(error === undefined ? {} : { error }) });
@@ -207,6 +211,13 @@ export class AttemptRunner {
     for (const [position, task] of tasks.entries()) if (!seen.has(position)) returned.push(task);
     for (const task of returned.reverse()) accept({ t: "attempt-returned", task });
     this.#commit(sent, succeeded, result.scratchFile);
+    if (lost !== undefined) this.#deps.inputLost(lost);
+  }
+
+  /** Nobody's failure: the only peers that had an input are gone, and no other could be asked. */
+  #isInputLost(task: TaskUnit, { error }: AttemptOutcome): boolean {
+    if (this.#deps.hosts.bringsContent !== true || error?.code !== "CONTENT_MISSING") return false;
+    return contentIdsOf(task).has(error.details["id"] as Cid);
   }
 
   /** One part for the whole batch, because its outcomes share a scratch segment. */

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
-import { MfError, toErrorRecord } from "../../model/errors.ts";
+import { fromErrorRecord, isMfError, MfError, toErrorRecord } from "../../model/errors.ts";
 import { runText, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
@@ -126,6 +126,7 @@ export class RunService implements RunHandle {
         scheduler: this.#scheduler,
         plan: options.plan,
         accept: (event) => this.#accept(event),
+        inputLost: (error) => this.#breakOff(fromErrorRecord(error)),
       },
       runner,
     );
@@ -186,12 +187,25 @@ export class RunService implements RunHandle {
   }
 
   abandon(owner: string): void {
+    this.#breakOff(new MfError("RUN_MOVED", { run: runText(this.run), owner }));
+  }
+
+  /** Stops without an end: what runs goes on, its facts are kept, and whoever goes on with the run finds them. */
+  #breakOff(why: Error): void {
     if (this.#isAbandoned || this.#endedAt !== undefined) return;
     this.#isAbandoned = true;
     this.#recorder.keepFactsOnly();
     this.#stopStarting();
     this.#endedAtMs ??= this.#deps.clock.monotonic();
-    this.#reject(new MfError("RUN_MOVED", { run: runText(this.run), owner }));
+    this.#reject(why);
+  }
+
+  /** True where it was content that no peer has any more: then the run breaks off, and its makers run again when it is resumed. */
+  #isContentLost(error: unknown): boolean {
+    if (this.#deps.hosts.bringsContent !== true || !isMfError(error, "CONTENT_MISSING"))
+      return false;
+    this.#breakOff(error);
+    return true;
   }
 
   #accept(event: Parameters<RunMachine["accept"]>[0]): void {
@@ -296,6 +310,7 @@ export class RunService implements RunHandle {
       const list = await this.#elements.load(level.step.name, source);
       this.#accept({ t: "elements-loaded", level, position, list });
     } catch (error) {
+      if (this.#isContentLost(error)) return;
       this.#accept({ t: "elements-refused", level, error: toErrorRecord(error) });
     }
   }
@@ -308,6 +323,7 @@ export class RunService implements RunHandle {
       const value = await readSwitchValue(this.#deps, unit.plan.name, source);
       this.#accept({ t: "value-read", unit, value });
     } catch (error) {
+      if (this.#isContentLost(error)) return;
       this.#accept({ t: "value-refused", unit, error: toErrorRecord(error) });
     }
   }
