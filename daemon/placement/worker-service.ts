@@ -306,10 +306,11 @@ export class WorkerService {
   }
 
   /** The slot is free before the results are durable; the owner hears of them after. */
-  async #end(work: Work, result: BatchResult, isUnfit = false): Promise<void> {
+  async #end(work: Work, given: BatchResult, isUnfit = false): Promise<void> {
     const prepared = this.#prepared.get(work.lease);
     if (work.isEnding || this.#isClosed) return;
     work.isEnding = true;
+    const result = this.#withoutUnwritten(given);
     if (work.own !== undefined) {
       this.#forget(work);
       return work.own.ended(result);
@@ -330,6 +331,15 @@ export class WorkerService {
     this.#prepared.delete(work.lease);
     this.#handIn(work, outcomes, isUnfit);
     this.#tellIdle();
+  }
+
+  /** No room here is no failure of the task: it counts as not begun, and goes where there is room. */
+  #withoutUnwritten(result: BatchResult): BatchResult {
+    const outcomes = result.outcomes.filter(({ error }) => error?.code !== "STORE_FULL");
+    if (outcomes.length === result.outcomes.length) return result;
+    this.#deps.logger.error("disk-full", { attempts: result.outcomes.length - outcomes.length });
+    this.#machine.pause(this.#now() + STORE_PAUSE_MS);
+    return { ...result, outcomes };
   }
 
   #handIn(work: Work, outcomes: readonly AttemptOutcome[], isUnfit: boolean): void {

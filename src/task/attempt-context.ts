@@ -87,7 +87,7 @@ export class AttemptContext implements FileAccess {
   };
 
   readonly file = async (path: string, name = basename(path)): Promise<StoredFileRef> => {
-    const { id, bytes } = this.#deps.scratch.writer.putFile(path);
+    const { id, bytes } = this.#deps.scratch.write((writer) => writer.putFile(path));
     this.#stored.set(id, path);
     return this.fileRef({ id, name, size: bytes });
   };

@@ -89,8 +89,31 @@ export async function executeBatch(batch: AttemptBatch, deps: BatchDeps): Promis
     restoreEnv();
     logFile.close();
   }
-  const scratchFile = scratch.finish();
-  return scratchFile === undefined ? { outcomes } : { outcomes, scratchFile };
+  try {
+    const scratchFile = scratch.finish();
+    return scratchFile === undefined ? { outcomes } : { outcomes, scratchFile };
+  } catch (error) {
+    const record = isMfError(error) ? toErrorRecord(error) : undefined;
+    if (record === undefined) throw error;
+    return {
+      outcomes: outcomes.map((outcome) =>
+        isInScratch(outcome) ? unwritten(outcome, record) : outcome,
+      ),
+    };
+  }
+}
+
+/** Succeeded, with an output that did not fit inline. */
+function isInScratch({ result, outputs = {}, tables = {} }: AttemptOutcome): boolean {
+  const stored = [...Object.values(outputs), ...Object.values(tables)];
+  return result === "succeeded" && stored.some(({ data }) => data === undefined);
+}
+
+function unwritten(
+  { position, wallMs, cpuMs, rssBytesMax }: AttemptOutcome,
+  error: ErrorRecord,
+): AttemptOutcome {
+  return { position, result: "failed", error, wallMs, cpuMs, rssBytesMax };
 }
 
 /** Packages may define globals when they are evaluated: those stay. What they print is the first attempt's. */

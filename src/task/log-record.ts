@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
+import { isDiskFull } from "../std/disk-full.ts";
 import { LOG_BYTES_MAX, LOG_PIECE_CHARS_MAX } from "./task-limits.ts";
 
 export interface LogRecord {
@@ -109,9 +110,14 @@ export class LogFile {
     this.#path = path;
   }
 
+  /** On a full disk what a step prints is lost, and not the step. */
   append(bytes: Uint8Array): void {
-    this.#fd ??= openSync(this.#path, "a");
-    writeAll(this.#fd, bytes);
+    try {
+      this.#fd ??= openSync(this.#path, "a");
+      writeAll(this.#fd, bytes);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
   }
 
   close(): void {

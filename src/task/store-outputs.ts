@@ -1,30 +1,46 @@
 /** What a step returned, as stored outputs: small ones inline, large ones in the batch's scratch segment. */
+import { dirname } from "node:path";
 import { encodeElementTable } from "../artifact/element-table.ts";
 import { encodeValue, kindOf } from "../artifact/codec.ts";
 import { writeContent, type ContentSink } from "../artifact/content.ts";
 import { MfError } from "../model/errors.ts";
 import type { StoredOutput } from "../store/ports.ts";
 import { SegmentWriter } from "../store/segment/segment-writer.ts";
+import { isDiskFull } from "../std/disk-full.ts";
 import { asList } from "./load-inputs.ts";
 
-/** The batch's scratch segment, made when the first large output comes. */
+/** The batch's scratch segment, made when the first large output comes. After a write error nothing in it counts. */
 export class ScratchSegment {
   readonly #path: string;
   #writer: SegmentWriter | undefined;
+  #fault: MfError | undefined;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  get writer(): SegmentWriter {
-    this.#writer ??= new SegmentWriter(this.#path);
-    return this.#writer;
+  /** @throws MfError STORE_FULL, and what the system says */
+  write<T>(use: (writer: SegmentWriter) => T): T {
+    if (this.#fault !== undefined) throw this.#fault;
+    try {
+      this.#writer ??= new SegmentWriter(this.#path);
+      return use(this.#writer);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#fault ??= new MfError(
+        "STORE_FULL",
+        { home: dirname(dirname(this.#path)) },
+        { cause: error },
+      );
+      throw this.#fault;
+    }
   }
 
-  /** The path, if anything was written. */
+  /** The path, if anything was written. @throws as write */
   finish(): string | undefined {
-    this.#writer?.finish();
-    return this.#writer === undefined ? undefined : this.#path;
+    if (this.#writer === undefined && this.#fault === undefined) return undefined;
+    this.write((writer) => writer.finish());
+    return this.#path;
   }
 }
 
@@ -62,12 +78,15 @@ export function storeTable(
   scratch: ScratchSegment,
 ): StoredOutput {
   const { table, data, large } = encodeElementTable(list, where);
-  for (const element of large) scratch.writer.putContent("messagepack", element.data);
+  for (const element of large)
+    scratch.write((writer) => writer.putContent("messagepack", element.data));
   return storeBytes(data, `elements[${table.count}]`, scratch);
 }
 
 function storeBytes(data: Uint8Array, kind: string, scratch: ScratchSegment): StoredOutput {
-  const sink: ContentSink = { append: (codec, piece) => scratch.writer.append(codec, piece) };
+  const sink: ContentSink = {
+    append: (codec, piece) => scratch.write((writer) => writer.append(codec, piece)),
+  };
   const { id, bytes, inline } = writeContent(sink, "messagepack", data);
   const ref = { id, bytes, kind };
   return inline === undefined ? { ref } : { ref, data: inline };

@@ -86,8 +86,8 @@ export async function endsRight(
   run: string,
   { count, add }: SweepOptions,
 ): Promise<void> {
-  const { state } = await sees(peer, run, "its end", (status) => ENDED.has(status.state));
-  assert.equal(state, "succeeded", peer.log());
+  const ended = await sees(peer, run, "its end", (status) => ENDED.has(status.state));
+  assert.equal(ended.state, "succeeded", `${JSON.stringify(ended)}\n${peer.log()}`);
   assert.equal(
     await peer.json(["get", `${run}/sum/total`]),
     (count * (count - 1)) / 2 + count * add,

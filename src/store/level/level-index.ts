@@ -10,7 +10,8 @@ import type { WalkedSegment } from "../segment/segment-walk.ts";
 import { decodeRow, encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
 import { encodeValue } from "../../artifact/codec.ts";
 import { repairLevel, type Kv, type KvOp, type KvOpener } from "./kv.ts";
-import { isFull, reasonOf, type StoreLayout } from "./store-layout.ts";
+import { reasonOf, type StoreLayout } from "./store-layout.ts";
+import { isDiskFull } from "../../std/disk-full.ts";
 
 /** Given back to the disk when it is full, so that LevelDB can reopen and a last record be written. */
 const BALLAST_BYTES = 2 * 1024 * 1024;
@@ -62,7 +63,7 @@ export class LevelIndex {
       await this.#load(kv, rebuild);
     } catch (error) {
       await kv.close();
-      throw isFull(error)
+      throw isDiskFull(error)
         ? new MfError("STORE_FULL", { home: this.#layout.home }, { cause: error })
         : new MfError(
             "STORE_CORRUPT",
@@ -84,7 +85,7 @@ export class LevelIndex {
 
   /** Closes for good what a write error made untrustworthy; says what to reject with. */
   poison(cause: unknown): MfError {
-    const error = isFull(cause)
+    const error = isDiskFull(cause)
       ? new MfError("STORE_FULL", { home: this.#layout.home }, { cause })
       : new MfError("STORE_POISONED", { reason: reasonOf(cause) }, { cause });
     this.#poison ??= error;
@@ -142,7 +143,7 @@ export class LevelIndex {
     } catch (error) {
       await kv?.close();
       this.#logger.warn("store.reopen-failed", { reason: reasonOf(error) });
-      throw isFull(error)
+      throw isDiskFull(error)
         ? new MfError("STORE_FULL", { home: this.#layout.home }, { cause: error })
         : (this.#poison ?? error);
     }
@@ -154,7 +155,7 @@ export class LevelIndex {
     try {
       return await this.#openKv(index);
     } catch (error) {
-      if (isFull(error)) throw new MfError("STORE_FULL", { home }, { cause: error });
+      if (isDiskFull(error)) throw new MfError("STORE_FULL", { home }, { cause: error });
       this.#logger.error("store.index-damaged", { reason: reasonOf(error) });
     }
     try {

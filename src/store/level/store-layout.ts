@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { MfError } from "../../model/errors.ts";
 import { makeFolder } from "../../std/make-folder.ts";
+import { isDiskFull } from "../../std/disk-full.ts";
 
 export interface StoreLayout {
   readonly home: string;
@@ -45,19 +46,9 @@ export function guarded<T>(home: string, work: () => T): T {
     return work();
   } catch (error) {
     if (error instanceof MfError) throw error;
-    if (isFull(error)) throw new MfError("STORE_FULL", { home }, { cause: error });
+    if (isDiskFull(error)) throw new MfError("STORE_FULL", { home }, { cause: error });
     throw new MfError("STORE_UNWRITABLE", { home, reason: reasonOf(error) }, { cause: error });
   }
-}
-
-/** LevelDB has no code for a full disk: it reports the system's words. */
-export function isFull(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const { code } = at as NodeJS.ErrnoException;
-    if (code === "ENOSPC" || code === "EDQUOT") return true;
-    if (/no space left|quota exceeded/i.test(at.message)) return true;
-  }
-  return false;
 }
 
 export function reasonOf(error: unknown): string {
@@ -70,7 +61,7 @@ export function isWriteError(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof MfError) return false;
   const { code } = error as NodeJS.ErrnoException;
   const isOfSystem = code !== undefined && WRITE_ERRORS.has(code);
-  return isOfSystem || isFull(error) || (code?.startsWith("LEVEL_") ?? false);
+  return isOfSystem || isDiskFull(error) || (code?.startsWith("LEVEL_") ?? false);
 }
 
 const WRITE_ERRORS = new Set(["ENOSPC", "EDQUOT", "EIO", "EROFS", "EFBIG", "ENOTRECOVERABLE"]);

@@ -172,7 +172,7 @@ test("Ctrl-C while a daemon is waited for lets go as it does while one is there"
   const ended = outcomeOf(child);
   const waiting = new Promise<void>((resolve) => {
     child.stderr?.on("data", (chunk: Buffer) => {
-      if (chunk.toString().includes("waiting until")) resolve();
+      if (chunk.toString().includes("of this home ended")) resolve();
     });
   });
   await following.promise;

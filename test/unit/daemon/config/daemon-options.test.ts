@@ -145,7 +145,8 @@ test("a daemon that was told where to listen listens there again, and nowhere el
   const { listen, listenFallback } = resolve({}, remembered);
   assert.deepEqual(listen, ["127.0.0.1:4242", "[::1]:4243"]);
   assert.deepEqual(listenFallback, ["127.0.0.1:0", "[::1]:0"]);
-  assert.deepEqual(resolve({ listen: [":0"] }, remembered).listen, ["0.0.0.0:0"]);
+  const told = resolve({ listen: [":0"] }, remembered);
+  assert.deepEqual([told.listen, told.listenFallback], [["0.0.0.0:4242"], ["0.0.0.0:0"]]);
 });
 
 test("what was listened on is kept with the ports that were got", () => {
