@@ -106,7 +106,7 @@ export const FOREACH_ANSWER = (count, add = 0) => (count * (count - 1)) / 2 + co
 export function largeFlow(bytes) {
   return `${head("flow")}
 const large = flow("large");
-large.step("make", {}, () => {
+large.step("make", {}, { resources: { mem: "4GB" } }, () => {
   const data = new Float64Array(${Math.floor(bytes / 8)});
   let x = 0.5;
   for (let i = 0; i < data.length; i++) data[i] = x = (x * 3.99 * (1 - x)) % 1;
