@@ -102,14 +102,19 @@ export default sweep;
 
 export const FOREACH_ANSWER = (count, add = 0) => (count * (count - 1)) / 2 + count * add;
 
-/** One artifact of `bytes` that no compression shrinks. */
+/** One artifact of `bytes` whose every part is different: xorshift32 has a period of 2^32 - 1, a chaotic map falls into a cycle. */
 export function largeFlow(bytes) {
   return `${head("flow")}
 const large = flow("large");
 large.step("make", {}, { resources: { mem: "4GB" } }, () => {
-  const data = new Float64Array(${Math.floor(bytes / 8)});
-  let x = 0.5;
-  for (let i = 0; i < data.length; i++) data[i] = x = (x * 3.99 * (1 - x)) % 1;
+  const data = new Uint32Array(${Math.floor(bytes / 4)});
+  let x = 2463534242;
+  for (let i = 0; i < data.length; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    data[i] = x;
+  }
   return { data };
 });
 export default large;
