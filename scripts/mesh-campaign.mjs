@@ -28,6 +28,9 @@ const { values: flags, positionals } = parseArgs({
 const seconds = Number(flags.seconds);
 const seed = Number(flags.seed);
 const killers = Number(flags.killers);
+/** What noise a resident size may have from one third of the time to the next. */
+const FLAT = 1.15;
+
 const SCENARIOS = {
   foreach: () => sweep("foreach", async () => undefined),
   "kill-worker": () => sweep("kill-worker", (mesh) => mesh.peers[2].kill()),
@@ -223,9 +226,6 @@ async function traffic(mesh) {
     bytes += JSON.parse(await peer.mfd(["status", "--json"])).network?.bytesSent ?? 0;
   return bytes;
 }
-
-/** What noise a resident size may have from one third of the time to the next. */
-const FLAT = 1.15;
 
 /** Fifty connections that talk nonsense for a while, next to real work. */
 async function strangers() {
