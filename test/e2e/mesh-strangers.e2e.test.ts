@@ -52,7 +52,17 @@ describe("strangers and bad tickets", () => {
       const row = (await place.peer(1).peers()).find(({ name }) => name === "f");
       return row === undefined || row.state !== "alive" ? true : undefined;
     });
-    await peer.kill();
+    // It hears of it while it is connected, and ends by itself; its own start then says why it stays out.
+    await eventuallyAsync("its daemon has ended", async () =>
+      peer.daemon?.exitCode === null ? undefined : true,
+    );
+    const back = await peer.mfd(["start", "--foreground", "--json"]);
+    assert.deepEqual([back.code, errorOf(back).code], [5, "PEER_REVOKED"]);
+    const fresh = await place.ticket();
+    const again = await peer.mfd(["start", "--foreground", "--json", "--join", fresh]);
+    assert.notEqual(again.code, 0);
+    const row = (await place.peer(1).peers()).find(({ name }) => name === "f");
+    assert.notEqual(row?.state, "alive");
   });
 
   test("random bytes, half-open connections and huge lengths leave the mesh unharmed", async () => {
