@@ -2,10 +2,10 @@
  * What a pathspec names, wherever its run was: answered from this store where that is enough, else from what all peers together know
  * of the step's tasks and their facts.
  */
-import { resolvePathspec, type Resolved } from "../../src/client/resolve-pathspec.ts";
+import { onlyContent, resolvePathspec, type Resolved } from "../../src/client/resolve-pathspec.ts";
 import { hasEnded } from "../../src/client/run-result.ts";
 import { findRun } from "../../src/engine/lookup/run-lookup.ts";
-import { isMfError, MfError } from "../../src/model/errors.ts";
+import { isMfError } from "../../src/model/errors.ts";
 import type { ArtifactRef, Fact } from "../../src/model/fact.ts";
 import { taskText, type Cid, type RunRef } from "../../src/model/ids.ts";
 import type { TaskSucceeded } from "../../src/model/journal.ts";
@@ -129,20 +129,5 @@ async function resolveContent(
   );
   for (const { answer } of answers)
     for (const ref of answer.refs) if (ref.id.startsWith(prefix)) found.set(ref.id, ref);
-  const [first] = found.values();
-  if (first === undefined)
-    throw new MfError("PATHSPEC_NOT_FOUND", {
-      pathspec: text,
-      reason: "no stored content has an id that begins so",
-      hint: "`mf ls-versions` lists ids.",
-    });
-  if (found.size > 1)
-    throw new MfError("PATHSPEC_AMBIGUOUS", {
-      text,
-      candidates: [...found.keys()]
-        .slice(0, 5)
-        .map((id) => `c:${id}`)
-        .join(", "),
-    });
-  return { k: "content", id: first.id, ref: first };
+  return onlyContent(text, found);
 }

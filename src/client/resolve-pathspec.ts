@@ -116,6 +116,11 @@ async function resolveContent(
     }
   }
   if (isHere === true) return { k: "content", id: whole };
+  return onlyContent(text, found);
+}
+
+/** The one content that fits what was typed. @throws MfError PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS */
+export function onlyContent(text: string, found: ReadonlyMap<Cid, ArtifactRef>): Resolved {
   const [first] = found.values();
   if (first === undefined)
     throw new MfError("PATHSPEC_NOT_FOUND", {
