@@ -1,11 +1,12 @@
-/** The store of an engine whose own results get a second copy: what a peer makes for others is spread where it is made. */
+/**
+ * The store of an engine whose own results get a second copy: what a peer makes for others is spread where it is made, and what is
+ * small goes to the run's keepers with its fact.
+ */
 import { INLINE_BYTES_MAX } from "../../src/artifact/content.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { withCommit } from "../../src/store/with-commit.ts";
+import { OUTPUT_COPIES } from "../placement/placement-limits.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
-
-/** Copies of an output on different peers; what is small goes to the run's keepers with its fact. */
-const OUTPUT_COPIES = 2;
 
 export interface SpreadingOptions {
   readonly exchange: Pick<ContentExchange, "spread">;

@@ -11,7 +11,7 @@ import type { AttemptBatch, AttemptOutcome, BatchResult } from "../../task/host-
 import type { HostPool, RunBatchOptions, SplitRequest, SplitResult } from "../ports.ts";
 import { HostProcess, type Death, type WorkEnd } from "./host-process.ts";
 import type { SplitAnswer } from "./host-protocol.ts";
-import { ATTEMPT_BYTES_DEFAULT_MAX } from "./hosts-limits.ts";
+import { ATTEMPT_MEM_BYTES_MAX } from "../run/run-limits.ts";
 import { pythonEnvironment } from "./python/python-environment.ts";
 import { rehearsal } from "./rehearsal.ts";
 
@@ -29,7 +29,7 @@ export interface HostPoolDeps {
 }
 
 export function memBytesDefault(): number {
-  return Math.min(ATTEMPT_BYTES_DEFAULT_MAX, Math.floor(totalmem() / 4));
+  return Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(totalmem() / 4));
 }
 
 /** A pool that can be told that work is about to come. */

@@ -8,7 +8,5 @@ export const STOP_GRACE_MS = 2_000;
 export const WATCH_INTERVAL_MS = 20;
 /** Content kept for all threads of a process. */
 export const CONTENT_CACHE_BYTES_MAX = 512 * 1024 * 1024;
-/** An attempt that declares no memory may use the smaller of this and a quarter of the machine. */
-export const ATTEMPT_BYTES_DEFAULT_MAX = 2 * 1024 ** 3;
 /** From the end of a Python process to the end of its attempt, at most: time to read what it printed last. */
 export const PYTHON_LAST_WORDS_MS = 500;
