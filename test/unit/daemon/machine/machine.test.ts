@@ -6,18 +6,18 @@ import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { createMachine, type Machine } from "../../../../daemon/machine/machine.ts";
 import { silentLogger } from "../../../../src/env/logger.ts";
-import { FakeClock } from "../../../support/fake-clock.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
 
 interface Lab {
   readonly root: string;
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly warnings: string[];
   machine(options?: { searchPath?: string; cpus?: number; memBytes?: number }): Machine;
 }
 
 function lab(t: TestContext): Lab {
   const root = mkdtempSync(join(tmpdir(), "mf-machine-"));
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const warnings: string[] = [];
   mkdirSync(join(root, "proc", "pressure"), { recursive: true });
   mkdirSync(join(root, "bin"));

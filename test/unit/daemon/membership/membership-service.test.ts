@@ -11,13 +11,13 @@ import { systemRandom } from "../../../../src/env/random.ts";
 import type { PeerId } from "../../../../src/model/peer.ts";
 import type { PeerEvent } from "../../../../src/wire/peer-directory.ts";
 import type { Transport } from "../../../../src/wire/transport.ts";
-import { FakeClock } from "../../../support/fake-clock.ts";
+import { ManualClock } from "../../../support/manual-clock.ts";
 import { createMemoryNetwork, type MemoryNetwork } from "../../../support/memory-network.ts";
 import { exampleLoad } from "../../../support/membership-world.ts";
 import { peer } from "./mesh-fixture.ts";
 
 class Mesh {
-  readonly clock = new FakeClock();
+  readonly clock = new ManualClock();
   readonly network: MemoryNetwork = createMemoryNetwork({ clock: this.clock });
   readonly #context: TestContext;
 
