@@ -9,7 +9,7 @@ import type { Store } from "../src/store/ports.ts";
 import { openAdmission, type Admitted } from "./compose/admitted.ts";
 import { ClosingOrder } from "./compose/closing-order.ts";
 import type { DaemonBase, DaemonEnv } from "./compose/daemon-base.ts";
-import { daemonSideOf } from "./compose/daemon-face.ts";
+import { daemonSideOf } from "./compose/control.ts";
 import { openNetwork, type Network } from "./compose/network.ts";
 import { openStoreWhenFree } from "./compose/store-opening.ts";
 import { openWork, type Work } from "./compose/work.ts";
