@@ -1,11 +1,5 @@
 /** Amounts as people write them: `4GB`, `512MB`, `50%` (of what the machine has), `2.5` (cores). 1 KB is 1024 bytes, as in flows. */
-const SIZE_BYTES: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1024,
-  MB: 1024 ** 2,
-  GB: 1024 ** 3,
-  TB: 1024 ** 4,
-};
+import { SIZE_BYTES } from "../../src/model/size-units.ts";
 
 /** Undefined where it is no size. */
 export function parseSize(text: string, whole: number): number | undefined {

@@ -1,4 +1,5 @@
 /** Step options as people write them ('10m', '4GB'), read into the plain numbers the engine works with. */
+import { SIZE_BYTES } from "../model/size-units.ts";
 import type { GraphProblem } from "../graph/graph-problem.ts";
 import { STEP_OPTIONS_DEFAULT } from "../model/step-options.ts";
 import type { CachePolicy, Resources, RetryPolicy, StepOptions } from "../model/step-options.ts";
@@ -35,13 +36,6 @@ const DURATION_MS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
   d: 86_400_000,
-};
-const SIZE_BYTES: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1024,
-  MB: 1024 ** 2,
-  GB: 1024 ** 3,
-  TB: 1024 ** 4,
 };
 const NAMES = new Set([
   "retry",
