@@ -1,4 +1,5 @@
 /** Whether an attempt may start beside what runs: free = totals - running. Pure. */
+import { GIGABYTE } from "../../model/size-units.ts";
 import type { Resources, StepOptions } from "../../model/step-options.ts";
 
 export interface Capacity {
@@ -53,7 +54,7 @@ function coresText(cores: number): string {
 
 /** One decimal is enough to choose a machine, two where the first would be nought. */
 function gigabytes(bytes: number): string {
-  const size = bytes / 1e9;
+  const size = bytes / GIGABYTE;
   return `${size < 1 ? size.toFixed(2) : size.toFixed(1)} GB`;
 }
 

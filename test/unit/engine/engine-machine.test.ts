@@ -30,7 +30,7 @@ test("a step that no machine of this size can run is refused before anything run
   for (const [resources, need] of [
     [{ cpu: 1, gpu: 1 }, "a GPU"],
     [{ cpu: 3, gpu: 0 }, "3 cores"],
-    [{ cpu: 1, gpu: 0, memBytes: 9e9 }, "9.0 GB of memory"],
+    [{ cpu: 1, gpu: 0, memBytes: 9 * 1024 ** 3 }, "9.0 GB of memory"],
   ] as const) {
     const engine = engineFixture({ a: () => ({ x: 1 }), b: () => ({ x: 1 }) });
     const flow: FlowFixture = {

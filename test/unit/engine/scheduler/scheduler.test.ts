@@ -107,11 +107,17 @@ test("a demand beyond the machine is named, with what the machine has", () => {
     has: "4",
     option: "resources.cpu",
   });
-  assert.deepEqual(unmetDemand({ cpu: 1, gpu: 0, memBytes: 64e9 }, { ...totals, memBytes: 8e9 }), {
-    need: "64.0 GB of memory",
-    has: "8.0 GB",
-    option: "resources.mem",
-  });
+  assert.deepEqual(
+    unmetDemand(
+      { cpu: 1, gpu: 0, memBytes: 64 * 1024 ** 3 },
+      { ...totals, memBytes: 8 * 1024 ** 3 },
+    ),
+    {
+      need: "64.0 GB of memory",
+      has: "8.0 GB",
+      option: "resources.mem",
+    },
+  );
   assert.deepEqual(unmetDemand({ cpu: 1, gpu: 1 }, { ...totals, gpus: 0 }), {
     need: "a GPU",
     has: "none",
