@@ -35,6 +35,11 @@ export function scanFrame(data: Uint8Array): string | undefined {
   return scan.fault;
 }
 
+function isText(type: number | undefined): boolean {
+  if (type === undefined) return false;
+  return (type >= 0xa0 && type <= 0xbf) || (type >= 0xd9 && type <= 0xdb);
+}
+
 class FrameScan {
   at = 0;
   fault: string | undefined;
@@ -71,7 +76,12 @@ class FrameScan {
   /** Every item takes at least one byte, so a count above what is left is a lie. */
   #many(count: number, each: number, depth: number): void {
     if (count * each > this.#data.length - this.at) return this.#fail("a count beyond its bytes");
-    for (let i = 0; i < count * each && this.fault === undefined; i++) this.value(depth + 1);
+    for (let i = 0; i < count * each && this.fault === undefined; i++) {
+      // A decoder that makes objects of maps has no room for other keys.
+      if (each === 2 && i % 2 === 0 && !isText(this.#data[this.at]))
+        return this.#fail("a key that is no text");
+      this.value(depth + 1);
+    }
   }
 
   #length(bytes: 1 | 2 | 4): number {

@@ -41,7 +41,8 @@ test("what the scan accepts, msgpackr decodes without throwing and without big a
       unpackr.unpack(data);
       assert.ok(process.memoryUsage().arrayBuffers - before < 1_000_000);
     }),
-    { numRuns: 5_000 },
+    // Found by chance: a map with a map as its key.
+    { numRuns: 5_000, examples: [[Uint8Array.of(130, 128, 128, 0, 0)]] },
   );
 });
 
