@@ -1,8 +1,9 @@
 /** A Store that reads content of the whole mesh: what is not here is brought first. Everything else is the local store's. */
 import { isMfError } from "../../src/model/errors.ts";
-import type { Fact } from "../../src/model/fact.ts";
+import type { ArtifactRef, Fact, FactRef } from "../../src/model/fact.ts";
 import type { Cid, MemoKey, RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../src/model/journal.ts";
+import type { Mark } from "../../src/model/mark.ts";
 import type { CommitBatch, ContentLocation, Store } from "../../src/store/ports.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { HaveService } from "./have-service.ts";
@@ -75,6 +76,18 @@ export class ReadingStore implements Store {
 
   getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
     return this.#store.getFacts(keys);
+  }
+
+  getResults(refs: readonly FactRef[]): Promise<(Fact | undefined)[]> {
+    return this.#store.getResults(refs);
+  }
+
+  outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
+    return this.#store.outputs(prefix, max);
+  }
+
+  marks(): Promise<Mark[]> {
+    return this.#store.marks();
   }
 
   facts(): AsyncIterable<Fact> {

@@ -6,13 +6,14 @@ import { runStatus, withProgress, type RunStatus } from "../../src/client/runs.t
 import { listVersions } from "../../src/client/versions.ts";
 import { delay, type Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
-import type { ArtifactRef } from "../../src/model/fact.ts";
 import { taskText, type Cid, type RunRef } from "../../src/model/ids.ts";
-import type { TaskSucceeded } from "../../src/model/journal.ts";
+import type { JournalEntry, TaskSucceeded } from "../../src/model/journal.ts";
 import type { Store } from "../../src/store/ports.ts";
 import {
   askCancel,
   askContents,
+  askFacts,
+  askJournal,
   askLogs,
   askProgress,
   askResolve,
@@ -24,6 +25,7 @@ import {
   EVENTS_PAGE_MAX,
   LOG_RECORDS_MAX,
   PAGE_BYTES_MAX,
+  PAGE_ENTRIES_MAX,
   PAGE_TASKS_MAX,
 } from "../../src/wire/catalog-protocol.ts";
 import type { RequestType, Transport } from "../../src/wire/transport.ts";
@@ -71,6 +73,8 @@ export class CatalogAnswers {
     addGated(askVersions, (query) => this.versions(query));
     addGated(askStatus, (query) => this.status(query));
     addGated(askResolve, (query) => this.resolve(query));
+    addGated(askJournal, (query) => this.journal(query));
+    addGated(askFacts, (query) => this.facts(query));
     addGated(askContents, (query) => this.contents(query));
     addGated(askLogs, (query) => this.logs(query));
     // These two are cheap, and the first one waits.
@@ -159,15 +163,28 @@ export class CatalogAnswers {
     return { tasks: page, ...next };
   }
 
+  async journal({ run, from = 0 }: Query<typeof askJournal>): Promise<Answer<typeof askJournal>> {
+    const rows: JournalEntry[] = [];
+    let bytes = 0;
+    let at = 0;
+    for await (const entry of this.#deps.store.journal(run)) {
+      if (at++ < from) continue;
+      bytes += JSON.stringify(entry).length;
+      if (rows.length >= PAGE_ENTRIES_MAX || (rows.length > 0 && bytes > PAGE_BYTES_MAX / 2))
+        return { rows, next: at - 1 };
+      rows.push(entry);
+    }
+    return { rows };
+  }
+
+  async facts({ refs }: Query<typeof askFacts>): Promise<Answer<typeof askFacts>> {
+    const found = (await this.#deps.store.getResults(refs)).filter((fact) => fact !== undefined);
+    return { facts: pageOf(found, 0, PAGE_TASKS_MAX).rows };
+  }
+
   async contents({ prefix }: Query<typeof askContents>): Promise<Answer<typeof askContents>> {
     const { store } = this.#deps;
-    const refs = new Map<Cid, ArtifactRef>();
-    for await (const fact of store.facts()) {
-      for (const ref of Object.values(fact.outputs))
-        if (ref.id.startsWith(prefix)) refs.set(ref.id, ref);
-      if (refs.size >= CONTENTS_MAX) break;
-    }
-    return { refs: [...refs.values()].slice(0, CONTENTS_MAX) };
+    return { refs: await store.outputs(prefix, CONTENTS_MAX) };
   }
 
   async logs({

@@ -31,6 +31,7 @@ import {
 } from "./catalog-limits.ts";
 import type { LiveRuns, OwnerRef } from "./live-runs.ts";
 import { streamLogs } from "./mesh-logs.ts";
+import { factsInMesh, journalInMesh } from "./mesh-records.ts";
 import { resolveInMesh } from "./mesh-resolve.ts";
 import { PeerAsker } from "./peer-asker.ts";
 import { RunFinder } from "./run-finder.ts";
@@ -89,6 +90,9 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       if (packageId === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
       return packageId;
     },
+    journal: async (run) => journalInMesh({ asker, finder, store }, await refOf(run)),
+    facts: (refs) => factsInMesh({ asker, store }, refs),
+    marks: () => store.marks(),
     locate: (ids) => store.locate(ids),
     async watch(text, onEvent, signal) {
       const run = await refOf(text);

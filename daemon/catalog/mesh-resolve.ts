@@ -53,18 +53,18 @@ export async function resolveInMesh(deps: MeshResolveDeps, text: string): Promis
       async *journal() {
         yield { t: "tasks-succeeded", at: 0, tasks: tasks.map(({ task }) => task) } as const;
       },
-      getFacts: async (keys) => keys.map((key) => facts.get(key)),
+      getResults: async (refs) => refs.map(({ memoKey }) => facts.get(memoKey)),
     },
     `${run.flow}/${run.id}${text.slice(`${spec.flow}/${spec.run}`.length)}`,
   );
 }
 
-function localFacts(store: Store): Pick<Store, "journal" | "getFacts" | "has" | "facts"> {
+function localFacts(store: Store): Pick<Store, "journal" | "getResults" | "has" | "outputs"> {
   return {
     journal: (run) => store.journal(run),
-    getFacts: (keys) => store.getFacts(keys),
+    getResults: (refs) => store.getResults(refs),
     has: (ids) => store.has(ids),
-    facts: () => store.facts(),
+    outputs: (prefix, max) => store.outputs(prefix, max),
   };
 }
 

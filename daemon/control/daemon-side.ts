@@ -16,6 +16,7 @@ import type { ReadSide } from "../../src/client/control/read-side.ts";
 import type { FlowPackage } from "../../src/code/flow-package.ts";
 import type { RunHandle, RunRequest, RunResult } from "../../src/engine/run-api.ts";
 import { runText } from "../../src/model/ids.ts";
+import { checkTag } from "../../src/model/mark.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
@@ -42,6 +43,8 @@ export interface DaemonSideParts {
       request: RunRequest,
     ): Promise<{ readonly handle: Pick<RunHandle, "run">; readonly copies: number }>;
   };
+  /** Marks of runs and contents, which all peers share. */
+  readonly mark: DaemonSide["mark"];
   /** Starts what a run needs and an idle daemon does not have. */
   readonly warm: () => void;
   /** This peer's. */
@@ -68,6 +71,10 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     status: (run) => catalog.status(run),
     versions: (prefix) => catalog.versions(prefix),
     resolve: (pathspec) => catalog.resolve(pathspec),
+    journal: (run) => catalog.journal(run),
+    facts: (refs) => catalog.facts(refs),
+    marks: () => catalog.marks(),
+    mark: (changes) => parts.mark(changes),
     packageId: (run) => catalog.packageId(run),
     locate: (ids) => catalog.locate(ids),
     watch: (run, onEvent, signal) => catalog.watch(run, onEvent, signal),
@@ -96,17 +103,21 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
 
 /** The ids of parameters are those of the bytes that came, whatever the asker thinks. */
 async function submit(
-  { ownership, name }: DaemonSideParts,
-  { flowPackage, params, user, seed, options }: SubmitRequest,
+  { ownership, mark, name }: DaemonSideParts,
+  { flowPackage, params, options, tags = [], ...request }: SubmitRequest,
 ): Promise<SubmitAnswer> {
   const values = Object.entries(params).map(
     ([param, { data, text }]) => [param, { id: cidOf("messagepack", data), data, text }] as const,
   );
+  for (const tag of tags) checkTag(tag);
   const { handle, copies } = await ownership.submit(flowPackage, {
     ...options,
+    ...request,
     params: Object.fromEntries(values),
-    user,
-    ...(seed === undefined ? {} : { seed }),
   });
-  return { run: runText(handle.run), owner: name, copies };
+  const run = runText(handle.run);
+  const { user } = request;
+  if (tags.length > 0)
+    await mark(tags.map((tag) => ({ kind: "tag", on: run, name: tag, value: "", user })));
+  return { run, owner: name, copies };
 }

@@ -2,6 +2,7 @@
  * This peer's copy of one run's journal: who wrote which part of it, how long it is, whether it has ended. All writes go through
  * here, one after another, so a position is known when it is written; what they say is durable before it counts.
  */
+import { resultIdOf } from "../../src/artifact/result-id.ts";
 import type { ArtifactRef } from "../../src/model/fact.ts";
 import type { RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunOwner } from "../../src/model/journal.ts";
@@ -25,7 +26,7 @@ interface OwnerEntry {
   readonly keepers: readonly PeerId[];
 }
 
-export type CopyStore = Pick<Store, "commit" | "journal" | "getFacts" | "locate" | "getRun">;
+export type CopyStore = Pick<Store, "commit" | "journal" | "getResults" | "locate" | "getRun">;
 
 export class JournalCopy {
   readonly run: RunRef;
@@ -122,13 +123,11 @@ export class JournalCopy {
 
   /** With every fact that its entries name (one that was reused was made durable long before), and what of their content is small. */
   async #complete({ from, entries, facts, inline }: PageBody): Promise<PageBody> {
-    const known = new Set(facts.map((fact) => fact.memoKey));
-    const keys = entries.flatMap((entry) =>
-      entry.t === "tasks-succeeded" ? entry.tasks.map((task) => task.memoKey) : [],
-    );
-    const missing = keys.filter((key) => !known.has(key));
+    const known = new Set(facts.map((fact) => `${fact.memoKey}.${resultIdOf(fact)}`));
+    const named = entries.flatMap((entry) => (entry.t === "tasks-succeeded" ? entry.tasks : []));
+    const missing = named.filter(({ memoKey, result }) => !known.has(`${memoKey}.${result}`));
     if (missing.length === 0) return { from, entries, facts, inline };
-    const found = (await this.#store.getFacts(missing)).filter((fact) => fact !== undefined);
+    const found = (await this.#store.getResults(missing)).filter((fact) => fact !== undefined);
     const ids = [...new Set(found.flatMap(({ outputs }) => Object.values(outputs).map(idOf)))];
     const places = await this.#store.locate(ids);
     const small = ids.flatMap((id, position): InlineContent[] => {

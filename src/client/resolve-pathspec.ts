@@ -39,7 +39,7 @@ export interface ResolvedArtifact {
 type FlowSpec = Extract<Pathspec, { k: "flow" }>;
 
 /** What of a store is looked at. */
-export type ResolvableStore = Pick<Store, "runs" | "journal" | "getFacts" | "has" | "facts">;
+export type ResolvableStore = Pick<Store, "runs" | "journal" | "getResults" | "has" | "outputs">;
 
 /** @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS, RUN_NOT_FOUND */
 export async function resolvePathspec(store: ResolvableStore, text: string): Promise<Resolved> {
@@ -100,7 +100,9 @@ function artifactsOf({
   });
 }
 
-/** Looks through the facts, for there is no index of ids: rarely asked, and a whole id is answered at once. */
+/** Enough to answer, or to say which fit. */
+const CANDIDATES_MAX = 6;
+
 async function resolveContent(
   store: ResolvableStore,
   text: string,
@@ -108,13 +110,11 @@ async function resolveContent(
 ): Promise<Resolved> {
   const whole = prefix as Cid;
   const [isHere] = prefix.length > 50 ? await store.has([whole]) : [false];
-  const found = new Map<Cid, ArtifactRef>();
-  for await (const fact of store.facts()) {
-    for (const ref of Object.values(fact.outputs)) {
-      if (isHere === true && ref.id === whole) return { k: "content", id: whole, ref };
-      if (ref.id.startsWith(prefix)) found.set(ref.id, ref);
-    }
-  }
+  const found = new Map(
+    (await store.outputs(prefix, CANDIDATES_MAX)).map((ref): [Cid, ArtifactRef] => [ref.id, ref]),
+  );
+  const exact = found.get(whole);
+  if (exact !== undefined) return { k: "content", id: whole, ref: exact };
   if (isHere === true) return { k: "content", id: whole };
   return onlyContent(text, found);
 }

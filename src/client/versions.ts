@@ -51,7 +51,7 @@ export async function listVersions(store: Store, prefix: string): Promise<Artifa
         tasks.push(task);
       }
     }
-    const facts = await store.getFacts(tasks.map((task) => task.memoKey));
+    const facts = await store.getResults(tasks);
     for (const [position, task] of tasks.entries()) {
       const fact = facts[position];
       for (const [name, ref] of Object.entries(fact?.outputs ?? {})) {

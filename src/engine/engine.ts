@@ -22,8 +22,9 @@ import { planFlow } from "./run/flow-plan.ts";
 import type { GivenValues } from "./run/input-resolution.ts";
 import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
-import { readPastRun } from "./run/past-run.ts";
+import { pinnedVersion, readPastRun } from "./run/past-run.ts";
 import type { RunHistory, RunStarted } from "./run/run-history.ts";
+import { provenanceOf } from "./run/provenance.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
 import {
@@ -79,7 +80,12 @@ async function startRun(
   request: RunRequest,
 ): Promise<RunHandle> {
   const run: RunRef = { flow: flowPackage.graph.name, id: newRunId(deps.random) };
-  const resolve = (pathspec: string): Promise<InputSource> => resolveVersion(deps.store, pathspec);
+  const resolve = async (pathspec: string): Promise<InputSource> => {
+    const pinned = request.versions?.[pathspec];
+    return pinned === undefined
+      ? resolveVersion(deps.store, pathspec)
+      : pinnedVersion(pathspec, pinned);
+  };
   const given = await givenValues(flowPackage, request, resolve);
   const begin = { run, flowPackage, request, given };
   const { totals } = runLimits(deps, request).limits;
@@ -129,6 +135,7 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
       limits,
       labels: request.labels ?? [],
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
+      rerun: new Set(request.rerun),
       summary: {
         run,
         createdAt: entry.at,
@@ -136,6 +143,7 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
         file: flowPackage.file,
         bundleId: flowPackage.bundleId,
         pid: process.pid,
+        ...provenanceOf(entry),
       },
       ...(history === undefined ? {} : { history }),
     },
@@ -242,7 +250,9 @@ async function startEntry(
       ...(request.maxWorkers === undefined ? {} : { maxWorkers: request.maxWorkers }),
       ...(request.noCache === undefined ? {} : { noCache: request.noCache }),
       ...(request.labels === undefined ? {} : { labels: request.labels }),
+      ...(request.rerun === undefined ? {} : { rerun: request.rerun }),
     },
+    ...provenanceOf(request),
   };
 }
 

@@ -177,6 +177,11 @@ export const ERROR_TABLE = {
     "Return what `out` declares, or change `out`.",
   ),
   // look-ups
+  TAG_INVALID: row(
+    2,
+    'Tag "{tag}" cannot be given: {reason}.',
+    "A tag is a word: letters, digits, dots, dashes, colons.",
+  ),
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
   RUN_ENDED: row(
     6,

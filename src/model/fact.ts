@@ -1,4 +1,4 @@
-import type { Cid, CodeId, MemoKey } from "./ids.ts";
+import type { Cid, CodeId, MemoKey, ResultId } from "./ids.ts";
 
 /** A stored artifact as facts name it. */
 export interface ArtifactRef {
@@ -32,6 +32,12 @@ export interface Fact {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly rssBytesMax: number;
+}
+
+/** One fact among those of its memo key: a step that is not repeatable may have several. Without `result`: the latest. */
+export interface FactRef {
+  readonly memoKey: MemoKey;
+  readonly result?: ResultId;
 }
 
 /**

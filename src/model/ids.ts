@@ -8,6 +8,8 @@ export type Cid = Brand<string, "Cid">;
 export type MemoKey = Brand<string, "MemoKey">;
 /** sha-256 in hex of a step's slice (or, for Python, of its sources' syntax trees). */
 export type CodeId = Brand<string, "CodeId">;
+/** What a task came to: a digest of its outputs' names and ids. Two facts of one memo key with two result ids: the step is not repeatable. */
+export type ResultId = Brand<string, "ResultId">;
 /** The part behind the slash of `flow/id`: 10 characters of Crockford base32, random. */
 export type RunId = Brand<string, "RunId">;
 

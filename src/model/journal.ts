@@ -1,6 +1,6 @@
 /** A run's append-only record. State = fold(journal); the store chains entries by hash. */
 import type { ErrorRecord } from "./errors.ts";
-import type { Cid, CodeId, MemoKey, RunRef } from "./ids.ts";
+import type { Cid, CodeId, MemoKey, ResultId, RunRef } from "./ids.ts";
 import type { PeerId } from "./peer.ts";
 
 export type RunState = "waiting" | "running" | "succeeded" | "failed" | "cancelled";
@@ -31,6 +31,14 @@ export type JournalEntry =
       readonly codes: Readonly<Record<string, CodeId>>;
       /** What else was asked for, so that another owner can go on with it. */
       readonly options: RunOptions;
+      /** The run whose code, parameters, inputs and seed this one was given. */
+      readonly origin?: RunOrigin;
+      /** Source as the flow names it -> what it was when the run began. */
+      readonly sources?: Readonly<Record<string, SourcePin>>;
+      readonly project?: string;
+      readonly branch?: string;
+      /** Of the program that began it. */
+      readonly version?: string;
     }
   /** A peer began to own the run: written by each owner before it schedules. In a store without a mesh there is none. */
   | {
@@ -66,6 +74,25 @@ export interface RunOptions {
   readonly noCache?: boolean;
   /** Labels a peer must have. */
   readonly labels?: readonly string[];
+  /** Steps that are executed though their results are known. */
+  readonly rerun?: readonly string[];
+}
+
+export interface RunOrigin {
+  /** `flow/id`. */
+  readonly run: string;
+  /** `resume`: what succeeded is reused; `rerun`: the same again; `verify`: executed again and compared. */
+  readonly how: "resume" | "rerun" | "verify";
+}
+
+/** An external object as it was when a run began. */
+export interface SourcePin {
+  /** The encoded structured value that steps get: a FileRef, or one for each file. */
+  readonly id: Cid;
+  /** Digest of names and contents: two pins with one version are the same source seen again. */
+  readonly version: Cid;
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** The peer that schedules a run. Ballots grow with each change and fence the owners before (first form: counter only). */
@@ -79,6 +106,8 @@ export interface TaskSucceeded {
   readonly step: string;
   readonly index: readonly number[];
   readonly memoKey: MemoKey;
+  /** Which of the facts with that key. Undefined in journals of version 0.1. */
+  readonly result?: ResultId;
   /** Undefined where the task was reused. */
   readonly attempt?: number;
   readonly by: string;
@@ -107,4 +136,7 @@ export interface RunSummary {
   readonly pid: number;
   /** Set where the run belongs to a mesh: its process may then be another peer's. */
   readonly owner?: RunOwner;
+  readonly origin?: RunOrigin;
+  readonly project?: string;
+  readonly branch?: string;
 }

@@ -2,9 +2,10 @@
  * What the engine and the CLI ask of a store. Implementations: memory/ (tests) and level/ (LevelDB index + segment files).
  * Everything acknowledged is durable: data fsync, then one LevelDB batch with sync, then the promise resolves.
  */
-import type { ArtifactRef, Fact } from "../model/fact.ts";
+import type { ArtifactRef, Fact, FactRef } from "../model/fact.ts";
 import type { Cid, MemoKey, RunRef } from "../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../model/journal.ts";
+import type { Mark } from "../model/mark.ts";
 
 /** Where the bytes of some content are, for a reader in another process. */
 export type ContentLocation =
@@ -49,6 +50,8 @@ export interface CommitBatch {
   readonly journal?: JournalWrite;
   /** Replaces the run's row in the list of runs. */
   readonly summary?: RunSummary;
+  /** Each becomes what counts for its key where it is later than what is stored (`isLater`). */
+  readonly marks?: readonly Mark[];
 }
 
 export interface JournalWrite {
@@ -63,9 +66,16 @@ export interface Store {
   readonly home: string;
   commit(batch: CommitBatch): Promise<void>;
 
+  /** The latest fact of each key: what may be reused. */
   getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]>;
-  /** All facts, in key order. */
+  /** What journals name: a step that is not repeatable leaves several facts of one key, and each stays. Without `result`, the latest. */
+  getResults(refs: readonly FactRef[]): Promise<(Fact | undefined)[]>;
+  /** The latest fact of every key, in key order. */
   facts(): AsyncIterable<Fact>;
+  /** What facts' outputs have ids that begin so, in the order of ids, at most `max`. */
+  outputs(prefix: string, max: number): Promise<ArtifactRef[]>;
+  /** What counts for every key, those that were taken off too. */
+  marks(): Promise<Mark[]>;
 
   /** Stores bytes as they are (codec raw), or an encoded structured value (codec messagepack). Leave them alone until it resolves. */
   putBytes(data: Uint8Array, codec: "raw" | "messagepack"): Promise<{ id: Cid; bytes: number }>;

@@ -12,12 +12,14 @@ import {
   runStatus,
   text,
 } from "./catalog-schemas.ts";
+import { journalEntrySchema } from "./journal-schemas.ts";
 import { message } from "./message.ts";
 import {
   artifactRef,
   cid,
   count,
   fact,
+  factRef,
   indexPath,
   nameText,
   peerId,
@@ -120,6 +122,22 @@ export const askResolve = question(
     ),
     ...next,
   }),
+);
+
+/** Entries of a run's journal, as far as this peer has it, from a position on. */
+export const PAGE_ENTRIES_MAX = 512;
+export const askJournal = question(
+  "journal",
+  v.object({ run: runRef, from }),
+  v.object({ rows: v.pipe(v.array(journalEntrySchema), v.maxLength(PAGE_ENTRIES_MAX)), ...next }),
+);
+
+/** Facts that this peer has of those asked for, in any order: a refusal is a fact that is not there. */
+export const FACT_REFS_MAX = 400;
+export const askFacts = question(
+  "facts",
+  v.object({ refs: v.pipe(v.array(factRef), v.maxLength(FACT_REFS_MAX)) }),
+  v.object({ facts: v.pipe(v.array(fact), v.maxLength(FACT_REFS_MAX)) }),
 );
 
 /** What is stored under an id that begins so; at most a handful, to say which they are. */

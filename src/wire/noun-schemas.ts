@@ -2,11 +2,14 @@
 import * as v from "valibot";
 import { ERROR_TABLE, type ErrorCode } from "../model/error-table.ts";
 import type { ErrorRecord } from "../model/errors.ts";
-import type { Cid, CodeId, MemoKey, RunId } from "../model/ids.ts";
+import type { Cid, CodeId, MemoKey, ResultId, RunId } from "../model/ids.ts";
+import { MARK_KINDS, NOTE_CHARS_MAX, TAG_CHARS_MAX, type Mark } from "../model/mark.ts";
 import type { PeerId } from "../model/peer.ts";
 
 const NAME_CHARS_MAX = 256;
 export const LONG_TEXT_CHARS_MAX = 64 * 1024;
+/** A run, or a content id. */
+const MARK_ON_CHARS_MAX = 512;
 const LEVELS_MAX = 64;
 export const FIELDS_MAX = 4096;
 
@@ -28,6 +31,7 @@ function branded<T extends string>(form: RegExp, what: string): v.GenericSchema<
 
 export const cid = branded<Cid>(/^b[a-z2-7]{50,120}$/, "content id");
 export const memoKey = branded<MemoKey>(/^[0-9a-f]{64}$/, "memo key");
+export const resultId = branded<ResultId>(/^[0-9a-f]{32}$/, "result id");
 export const codeId = branded<CodeId>(/^[0-9A-Za-z_-]{1,128}$/, "code id");
 export const peerId = branded<PeerId>(/^[0-9A-Za-z]{1,128}$/, "peer id");
 /** Names directories, so nothing that leads out of one. */
@@ -68,6 +72,11 @@ export const runState = v.picklist(["waiting", "running", "succeeded", "failed",
 
 export const runOwner = v.object({ peer: peerId, name: nameText, ballot: count });
 
+export const runOrigin = v.object({
+  run: nameText,
+  how: v.picklist(["resume", "rerun", "verify"]),
+});
+
 export const runSummary = v.object({
   run: runRef,
   state: runState,
@@ -85,6 +94,9 @@ export const runSummary = v.object({
   }),
   pid: count,
   owner: v.exactOptional(runOwner),
+  origin: v.exactOptional(runOrigin),
+  project: v.exactOptional(nameText),
+  branch: v.exactOptional(nameText),
 });
 
 export const artifactRef = v.object({ id: cid, bytes: count, kind: longText });
@@ -106,3 +118,17 @@ export const fact = v.object({
   cpuMs: time,
   rssBytesMax: time,
 });
+
+export const factRef = v.object({ memoKey, result: v.exactOptional(resultId) });
+
+export const mark = v.pipe(
+  v.object({
+    kind: v.picklist(MARK_KINDS),
+    on: v.pipe(v.string(), v.minLength(1), v.maxLength(MARK_ON_CHARS_MAX)),
+    name: v.pipe(v.string(), v.maxLength(TAG_CHARS_MAX)),
+    value: v.exactOptional(v.pipe(v.string(), v.maxLength(NOTE_CHARS_MAX))),
+    at: time,
+    by: nameText,
+  }),
+  v.transform((value): Mark => value),
+);

@@ -96,6 +96,10 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     }),
     versions: async () => [],
     resolve: async () => ({ kind: "content", id: "bafk" as Cid }),
+    journal: async () => [],
+    facts: async (refs) => refs.map(() => undefined),
+    marks: async () => [],
+    mark: async () => [],
     packageId: async () => "bafk" as Cid,
     locate: async (ids) => ids.map(() => undefined),
     daemonStatus: async () => ({

@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cidOf } from "../../src/artifact/cid.ts";
 import { MfError } from "../../src/model/errors.ts";
-import type { Fact } from "../../src/model/fact.ts";
+import { resultIdOf } from "../../src/artifact/result-id.ts";
+import type { ArtifactRef, Fact, FactRef } from "../../src/model/fact.ts";
 import { runText, type Cid, type MemoKey, type RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../src/model/journal.ts";
+import { latestMarks, type Mark } from "../../src/model/mark.ts";
 import type { CommitBatch, ContentLocation, Store } from "../../src/store/ports.ts";
 
 /** One directory for all stores of a test process: engines make their log directories there. */
@@ -15,9 +17,19 @@ process.on("exit", () => rmSync(HOME, { recursive: true, force: true }));
 
 export class Durable {
   readonly facts = new Map<MemoKey, Fact>();
+  /** By memo key and result. */
+  readonly results = new Map<string, Fact>();
+  marks: Map<string, Mark> = new Map();
   readonly contents = new Map<Cid, Uint8Array>();
   readonly journals = new Map<string, JournalEntry[]>();
   readonly runs = new Map<string, RunSummary>();
+
+  /** Every fact of that key. */
+  forget(key: MemoKey): void {
+    this.facts.delete(key);
+    for (const name of this.results.keys())
+      if (name.startsWith(`${key}.`)) this.results.delete(name);
+  }
 }
 
 export interface FakeStoreOptions {
@@ -49,7 +61,11 @@ export class FakeStore implements Store {
       await new Promise(() => undefined);
     if (this.commitCount > (this.#options.commitsUntilFull ?? Infinity))
       throw new MfError("STORE_FULL", { home: this.home });
-    for (const fact of batch.facts ?? []) this.durable.facts.set(fact.memoKey, fact);
+    for (const fact of batch.facts ?? []) {
+      this.durable.facts.set(fact.memoKey, fact);
+      this.durable.results.set(`${fact.memoKey}.${resultIdOf(fact)}`, fact);
+    }
+    this.durable.marks = latestMarks([...this.durable.marks.values(), ...(batch.marks ?? [])]);
     for (const { id, data } of batch.inline ?? []) this.durable.contents.set(id, data);
     if (batch.journal !== undefined) {
       const key = runText(batch.journal.run);
@@ -67,6 +83,28 @@ export class FakeStore implements Store {
 
   async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
     return keys.map((key) => this.durable.facts.get(key));
+  }
+
+  async getResults(refs: readonly FactRef[]): Promise<(Fact | undefined)[]> {
+    const latest = await this.getFacts(refs.map(({ memoKey }) => memoKey));
+    return refs.map(({ memoKey, result }, at) =>
+      result === undefined ? latest[at] : this.durable.results.get(`${memoKey}.${result}`),
+    );
+  }
+
+  async outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
+    const refs = [...this.durable.results.values()].flatMap(({ outputs }) =>
+      Object.values(outputs),
+    );
+    const found = new Map(refs.map((ref) => [ref.id, ref]));
+    return [...found.values()]
+      .filter(({ id }) => id.startsWith(prefix))
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, max);
+  }
+
+  async marks(): Promise<Mark[]> {
+    return [...this.durable.marks.values()];
   }
 
   async *facts(): AsyncIterable<Fact> {

@@ -2,12 +2,20 @@
  * The names that may be called over the control socket, and the form of their parameters, checked by hand before anything is called:
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
-import type { Cid } from "../../model/ids.ts";
+import type { FactRef } from "../../model/fact.ts";
+import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
+import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
 import type { Emit } from "./control-protocol.ts";
-import type { DaemonSide, InviteRequest, LogsRequest, SubmitRequest } from "./daemon-side.ts";
-import type { ReadSide } from "./read-side.ts";
+import type {
+  DaemonSide,
+  InviteRequest,
+  LogsRequest,
+  MarkChange,
+  SubmitRequest,
+} from "./daemon-side.ts";
+import { FACTS_MAX, type ReadSide } from "./read-side.ts";
 
 export interface Question {
   readonly params: readonly unknown[];
@@ -21,6 +29,8 @@ type Call<S> = (side: S, question: Question) => Promise<unknown>;
 /** Of one question: more are asked in pages by whoever asks. */
 const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
+/** Marks of one question. */
+const MARKS_MAX = 4096;
 
 const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   runs: (side, { params }) => side.runs(optionalText(params[0])),
@@ -28,6 +38,9 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   status: (side, { params }) => side.status(text(params[0])),
   versions: (side, { params }) => side.versions(optionalText(params[0])),
   resolve: (side, { params }) => side.resolve(text(params[0])),
+  journal: (side, { params }) => side.journal(text(params[0])),
+  facts: (side, { params }) => side.facts(factRefs(params[0])),
+  marks: (side) => side.marks(),
   packageId: (side, { params }) => side.packageId(text(params[0])),
   locate: (side, { params }) => side.locate(contentIds(params[0])),
 };
@@ -39,6 +52,7 @@ const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
   unanswered: (side) => side.unanswered(),
   prepare: (side) => side.prepare(),
   submit: (side, { params }) => side.submit(submitRequest(params[0])),
+  mark: (side, { params }) => side.mark(markChanges(params[0])),
   putFile: (side, { params }) => side.putFile(text(params[0])),
   watch: (side, { params, emit, signal }) => side.watch(text(params[0]), emit, signal),
   cancel: (side, { params }) => side.cancel(text(params[0])),
@@ -87,6 +101,31 @@ function contentIds(value: unknown): Cid[] {
   )
     throw badParameter("a list of content ids");
   return value as Cid[];
+}
+
+function factRefs(value: unknown): FactRef[] {
+  if (!Array.isArray(value) || value.length > FACTS_MAX) throw badParameter("a list of facts");
+  return value.map((item): FactRef => {
+    const { memoKey, result } = record(item);
+    const key = text(memoKey) as MemoKey;
+    return result === undefined
+      ? { memoKey: key }
+      : { memoKey: key, result: text(result) as ResultId };
+  });
+}
+
+function markChanges(value: unknown): MarkChange[] {
+  if (!Array.isArray(value) || value.length > MARKS_MAX) throw badParameter("a list of marks");
+  return value.map((item): MarkChange => {
+    const { kind, on, name, value: set, user } = record(item);
+    const known = MARK_KINDS.find((name) => name === kind);
+    if (known === undefined) throw badParameter("a kind of mark");
+    if (typeof name !== "string" || name.length > TEXT_CHARS_MAX) throw badParameter("a name");
+    if (set !== undefined && (typeof set !== "string" || set.length > NOTE_CHARS_MAX))
+      throw badParameter("a mark's text");
+    const change = { kind: known, on: text(on), name, user: text(user) };
+    return set === undefined ? change : { ...change, value: set };
+  });
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -4,7 +4,8 @@
  * INTERRUPTED.
  */
 import type { FlowPackage } from "../../code/flow-package.ts";
-import type { RunOptions } from "../../model/journal.ts";
+import type { RunOptions, RunOrigin } from "../../model/journal.ts";
+import type { Mark } from "../../model/mark.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
 import type { RunEvent, RunProgress, RunResult } from "../../engine/run-api.ts";
@@ -22,6 +23,8 @@ export interface DaemonSide extends ReadSide {
   prepare(): Promise<void>;
   /** Accepts a run: durable here, and on `copies` peers in all, before it resolves. @throws MfError RESOURCES_UNMET, PEER_DENIED */
   submit(request: SubmitRequest): Promise<SubmitAnswer>;
+  /** Writes marks, durable here before it resolves; other peers learn of them behind it. @throws MfError TAG_INVALID */
+  mark(changes: readonly MarkChange[]): Promise<readonly Mark[]>;
   /** Stores a file of this machine (a p.file parameter). */
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
   /** From now to the end of the run, whichever peer owns it; survives a change of owner. */
@@ -105,6 +108,13 @@ export interface SubmitRequest {
   readonly user: string;
   readonly seed?: string;
   readonly options: RunOptions;
+  /** As in RunRequest. */
+  readonly versions?: Readonly<Record<string, Cid>>;
+  readonly origin?: RunOrigin;
+  readonly project?: string;
+  readonly branch?: string;
+  /** Given to the run as it begins. */
+  readonly tags?: readonly string[];
 }
 
 export interface SubmitAnswer {
@@ -126,6 +136,11 @@ export type WatchEvent =
       /** Peer's name -> tasks of the run that it has done; a few seconds old. */
       readonly peers?: Readonly<Record<string, number>>;
     };
+
+/** A mark as it is to be: its time and its writer are the store's to say. */
+export interface MarkChange extends Pick<Mark, "kind" | "on" | "name" | "value"> {
+  readonly user: string;
+}
 
 export interface LogsRequest {
   readonly run: string;

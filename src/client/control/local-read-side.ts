@@ -36,6 +36,12 @@ export function localReadSide(
       }));
     },
     resolve: async (pathspec) => resolvedData(pathspec, await resolvePathspec(store, pathspec)),
+    async journal(text) {
+      const { run } = await resolveRun(store, text);
+      return collected(store.journal(run));
+    },
+    facts: (refs) => store.getResults(refs),
+    marks: () => store.marks(),
     async packageId(run) {
       const { run: ref } = await resolveRun(store, run);
       for await (const entry of store.journal(ref)) {
@@ -92,4 +98,10 @@ function nameOf(pathspec: string, path: readonly string[]): string {
   const last = pathspec.slice(pathspec.lastIndexOf("/") + 1);
   const tail = path.length === 0 ? "" : `.${path.join(".")}`;
   return tail !== "" && last.endsWith(tail) ? last.slice(0, -tail.length) : last;
+}
+
+export async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
 }

@@ -4,11 +4,16 @@
  * `locate` says where they are in the store's segment files, and the reader verifies them itself.
  */
 import type { Cid } from "../../model/ids.ts";
-import type { RunSummary } from "../../model/journal.ts";
+import type { Fact, FactRef } from "../../model/fact.ts";
+import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import type { Mark } from "../../model/mark.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { ResolvedArtifact as ArtifactOfTask } from "../resolve-pathspec.ts";
 import type { RunStatus } from "../runs.ts";
 import type { ArtifactVersion } from "../versions.ts";
+
+/** Facts of one question. */
+export const FACTS_MAX = 4096;
 
 export interface ReadSide {
   /** Newest first. */
@@ -20,6 +25,12 @@ export interface ReadSide {
   versions(prefix?: string): Promise<readonly VersionRow[]>;
   /** @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS, RUN_NOT_FOUND */
   resolve(pathspec: string): Promise<ResolvedPathspec>;
+  /** Everything that is known of a run, in order. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
+  journal(run: string): Promise<readonly JournalEntry[]>;
+  /** In the order asked, at most FACTS_MAX; undefined (null over the socket) where nobody has it. */
+  facts(refs: readonly FactRef[]): Promise<readonly (Fact | undefined)[]>;
+  /** Tags, notes, pins and removals: what counts for each, also what was taken off. */
+  marks(): Promise<readonly Mark[]>;
   /** Content id of the FlowPackage that the run was started with. */
   packageId(run: string): Promise<Cid>;
   locate(ids: readonly Cid[]): Promise<readonly (ContentLocation | undefined)[]>;

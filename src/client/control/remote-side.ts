@@ -2,6 +2,7 @@
  * ReadSide and DaemonSide whose calls travel over a control connection. The answers are those of our own program in another
  * process, so their form is trusted; contents are verified when read.
  */
+import type { Fact } from "../../model/fact.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { ControlCaller } from "./control-caller.ts";
 import type { DaemonSide } from "./daemon-side.ts";
@@ -18,6 +19,12 @@ export function remoteReadSide(caller: ControlCaller): ReadSide {
     versions: (prefix) => ask("versions", [prefix]),
     resolve: (pathspec) => ask("resolve", [pathspec]),
     packageId: (run) => ask("packageId", [run]),
+    journal: (run) => ask("journal", [run]),
+    async facts(refs) {
+      const found = (await caller.call("facts", [refs])) as (Fact | null)[];
+      return found.map((fact) => fact ?? undefined);
+    },
+    marks: () => ask("marks", []),
     async locate(ids) {
       const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
       return found.map((location) => location ?? undefined);
@@ -35,6 +42,7 @@ export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
     prepare: () => ask("prepare", []),
     submit: (request) => ask("submit", [request]),
     putFile: (path) => ask("putFile", [path]),
+    mark: (changes) => ask("mark", [changes]),
     cancel: (run) => ask("cancel", [run]),
     invite: (request) => ask("invite", [request]),
     revoke: (peer) => ask("revoke", [peer]),

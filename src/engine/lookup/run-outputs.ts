@@ -12,7 +12,7 @@ export interface TaskOutput {
 
 /** In index order; where a task succeeded twice the last counts. */
 export async function taskOutputs(
-  store: Pick<Store, "journal" | "getFacts">,
+  store: Pick<Store, "journal" | "getResults">,
   run: RunRef,
   step: string,
 ): Promise<TaskOutput[]> {
@@ -22,7 +22,7 @@ export async function taskOutputs(
     for (const task of entry.tasks) if (task.step === step) byTask.set(taskText(task), task);
   }
   const tasks = [...byTask.values()].sort((a, b) => compareIndex(a.index, b.index));
-  const facts = await store.getFacts(tasks.map((task) => task.memoKey));
+  const facts = await store.getResults(tasks);
   return tasks.flatMap((task, position) => {
     const fact = facts[position];
     return fact === undefined ? [] : [{ step: task.step, index: task.index, fact }];

@@ -8,6 +8,7 @@ import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact } from "../../model/fact.ts";
 import { taskText, type Cid, type RunRef } from "../../model/ids.ts";
 import type { TaskSucceeded } from "../../model/journal.ts";
+import { resultIdOf } from "../../artifact/result-id.ts";
 import { defined } from "../../std/assert.ts";
 import type { ContentLocation, InlineContent, Store } from "../../store/ports.ts";
 import type {
@@ -240,13 +241,16 @@ export class AttemptRunner {
       facts.push(fact, ...record.elementFacts);
       inline.push(...outputs, ...inlineTables(tables));
       for (const table of tables) defined(this.#elements).noteTable(table);
-      // Journaled before its fact was lost: the record stands.
-      const isJournaled = task.past?.succeeded !== undefined;
+      // Journaled before its fact was lost: the record stands, unless the task came to something else this time.
+      const result = resultIdOf(fact);
+      const past = task.past?.succeeded;
+      const isJournaled = past !== undefined && (past.result ?? result) === result;
       if (!isJournaled)
         journal.push({
           step: fact.step,
           index: task.index,
           memoKey: fact.memoKey,
+          result,
           attempt: task.attempt,
           by,
           wallMs: outcome.wallMs,

@@ -3,15 +3,14 @@ import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource } from "../../model/fact.ts";
 import type { JournalEntry, RunState } from "../../model/journal.ts";
 import type { GivenValues } from "./input-resolution.ts";
-import type { RunHistory } from "./run-history.ts";
+import type { ReuseRule, RunHistory } from "./run-history.ts";
 import type { ElementList, LevelUnit, SwitchUnit, TaskUnit } from "./run-units.ts";
 
 /** What a run is given besides its plan. */
-export interface RunMachineOptions {
+export interface RunMachineOptions extends ReuseRule {
   readonly given: GivenValues;
   readonly seed: string;
   readonly tasksMax: number;
-  readonly noCache: boolean;
   /** Of a run that is gone on with. */
   readonly history?: RunHistory;
 }

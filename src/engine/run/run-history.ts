@@ -92,8 +92,14 @@ function afterFailure(
   };
 }
 
-export function mayNotReuse(task: TaskUnit, { noCache }: { readonly noCache: boolean }): boolean {
-  return noCache || !task.step.declaration.options.cache.enabled;
+export interface ReuseRule {
+  readonly noCache: boolean;
+  /** Steps that are executed whatever is known. */
+  readonly rerun: ReadonlySet<string>;
+}
+
+export function mayNotReuse({ step }: TaskUnit, { noCache, rerun }: ReuseRule): boolean {
+  return noCache || rerun.has(step.name) || !step.declaration.options.cache.enabled;
 }
 
 /** The journal has it as taken from the store, not as made by an attempt. */

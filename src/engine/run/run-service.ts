@@ -2,6 +2,7 @@
  * Runs one run: feeds the machine with what happens and performs what it orders. All decisions are the machine's and the
  * scheduler's; here are only hosts, store, timers and listeners. A fact is durable before anything is built on it.
  */
+import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
 import { fromErrorRecord, isMfError, MfError, toErrorRecord } from "../../model/errors.ts";
@@ -47,6 +48,7 @@ export interface RunServiceOptions {
   readonly seed: string;
   readonly tasksMax: number;
   readonly noCache: boolean;
+  readonly rerun: ReadonlySet<string>;
   readonly limits: SchedulerLimits;
   readonly memBytesDefault: number;
   /** Labels a peer must have to run any of it. */
@@ -343,6 +345,7 @@ export class RunService implements RunHandle {
           step: task.step.name,
           index: task.index,
           memoKey: fact.memoKey,
+          result: resultIdOf(fact),
           ...(isOwn ? { attempt: task.attempt } : {}),
           by: fact.by,
           wallMs: fact.wallMs,

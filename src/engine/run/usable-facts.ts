@@ -1,12 +1,13 @@
 /** Which stored facts a run may use instead of running the task: young enough, and everything they name still here. */
 import type { Clock } from "../../env/clock.ts";
-import type { Fact } from "../../model/fact.ts";
+import type { Fact, FactRef } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
+import { defined } from "../../std/assert.ts";
 import type { Store } from "../../store/ports.ts";
 import type { TaskUnit } from "./run-units.ts";
 
 export interface FactSources {
-  readonly store: Pick<Store, "getFacts" | "has">;
+  readonly store: Pick<Store, "getResults" | "has">;
   readonly clock: Clock;
 }
 
@@ -16,8 +17,7 @@ export async function usableFacts(
   { store, clock }: FactSources,
 ): Promise<(Fact | undefined)[]> {
   const now = clock.now();
-  const keys = tasks.flatMap((task) => task.identity?.memoKey ?? []);
-  const facts = (await store.getFacts(keys)).map((fact, position) => {
+  const facts = (await store.getResults(tasks.map(wanted))).map((fact, position) => {
     const task = tasks[position];
     // What the journal names was young enough when the run took it.
     if (task?.past?.succeeded !== undefined) return fact;
@@ -36,4 +36,11 @@ export async function usableFacts(
       ? undefined
       : fact,
   );
+}
+
+/** What the journal names is that very fact; anything else is the latest of its key. */
+function wanted({ identity, past }: TaskUnit): FactRef {
+  const { memoKey } = defined(identity, "a task that is looked up knows its identity");
+  const result = past?.succeeded?.result;
+  return result === undefined ? { memoKey } : { memoKey, result };
 }

@@ -2,7 +2,7 @@
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import { isMfError } from "../../model/errors.ts";
 import type { ArtifactRef, Fact } from "../../model/fact.ts";
-import type { MemoKey, RunRef } from "../../model/ids.ts";
+import type { MemoKey, ResultId, RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import type { KvOp } from "./kv.ts";
 
@@ -10,6 +10,9 @@ export const PREFIX = {
   chunk: "c!",
   inline: "i!",
   fact: "f!",
+  /** Facts that a later one with the same key and another result came after: `key.result`. */
+  result: "v!",
+  mark: "k!",
   journal: "j!",
   journalHead: "h!",
   run: "r!",
@@ -131,6 +134,10 @@ export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
     cpuMs: cpuMs ?? 0,
     rssBytesMax: rss ?? 0,
   };
+}
+
+export function resultKey(key: MemoKey, result: ResultId): string {
+  return `${PREFIX.result}${key}.${result}`;
 }
 
 /** Undefined where the row is damaged. */

@@ -5,9 +5,11 @@ import { cidOf, parseCid } from "../../artifact/cid.ts";
 import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import { MfError } from "../../model/errors.ts";
-import type { Fact } from "../../model/fact.ts";
+import { resultIdOf } from "../../artifact/result-id.ts";
+import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import { isLater, markKey, type Mark } from "../../model/mark.ts";
 import { runText } from "../../model/ids.ts";
 import { CHAIN_START, chainEntry, chainHashOf, readChained } from "../journal-chain.ts";
 import type { CommitBatch, ContentLocation, JournalWrite, Store } from "../ports.ts";
@@ -20,11 +22,12 @@ import {
   encodeFact,
   journalKey,
   PREFIX,
+  resultKey,
   runKey,
   summaryOps,
   timeKeys,
 } from "./index-rows.ts";
-import type { KvOp } from "./kv.ts";
+import type { Kv, KvOp } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
 import { PutQueue } from "./put-queue.ts";
 import type { SegmentShelf } from "./segment-shelf.ts";
@@ -98,6 +101,45 @@ export class LevelStore implements Store {
     const kv = await this.#parts.index.ready();
     const rows = await kv.getMany(keys.map((key) => PREFIX.fact + key));
     return rows.map((row, i) => (row === undefined ? undefined : decodeFact(row, keys[i])));
+  }
+
+  async getResults(refs: readonly FactRef[]): Promise<(Fact | undefined)[]> {
+    const latest = await this.getFacts(refs.map(({ memoKey }) => memoKey));
+    const found = latest.map((fact, at) => {
+      const { result } = refs[at] ?? {};
+      return fact !== undefined && result !== undefined && resultIdOf(fact) !== result
+        ? undefined
+        : fact;
+    });
+    const missing = refs.flatMap(({ memoKey, result }, at) =>
+      found[at] === undefined && result !== undefined ? [{ at, memoKey, result }] : [],
+    );
+    if (missing.length === 0) return found;
+    const kv = await this.#parts.index.ready();
+    const rows = await kv.getMany(missing.map(({ memoKey, result }) => resultKey(memoKey, result)));
+    for (const [position, { at, memoKey }] of missing.entries()) {
+      const row = rows[position];
+      found[at] = row === undefined ? undefined : decodeFact(row, memoKey);
+    }
+    return found;
+  }
+
+  async outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
+    const found = new Map<Cid, ArtifactRef>();
+    for await (const fact of this.facts())
+      for (const ref of Object.values(fact.outputs))
+        if (ref.id.startsWith(prefix)) found.set(ref.id, ref);
+    return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, max);
+  }
+
+  async marks(): Promise<Mark[]> {
+    const kv = await this.#parts.index.ready();
+    const marks: Mark[] = [];
+    for await (const [, row] of kv.rows(PREFIX.mark)) {
+      const mark = decodeRow(row);
+      if (mark !== undefined) marks.push(mark as Mark);
+    }
+    return marks;
   }
 
   async *facts(): AsyncIterable<Fact> {
@@ -249,6 +291,8 @@ export class LevelStore implements Store {
       this.#heads = new Map();
       throw error;
     }
+    ops.unshift(...(await replacedFacts(kv, group)));
+    ops.push(...(await markOps(kv, group)));
     if (ops.length === 0) return;
     ops.push(index.totalsOp());
     try {
@@ -325,4 +369,43 @@ export class LevelStore implements Store {
     this.#queue.rejectAll(poison);
     return poison;
   }
+}
+
+/** Rows that keep facts which this group's facts come after, where the result is another. Writes are one at a time, so what is read is current. */
+async function replacedFacts(kv: Kv, group: readonly PendingCommit[]): Promise<KvOp[]> {
+  const facts = group.flatMap(({ batch }) => batch.facts ?? []);
+  if (facts.length === 0) return [];
+  const rows = await kv.getMany(facts.map((fact) => PREFIX.fact + fact.memoKey));
+  const latest = new Map<MemoKey, Fact>();
+  const ops: KvOp[] = [];
+  for (const [at, fact] of facts.entries()) {
+    const row = rows[at];
+    const before =
+      latest.get(fact.memoKey) ?? (row === undefined ? undefined : decodeFact(row, fact.memoKey));
+    latest.set(fact.memoKey, fact);
+    if (before === undefined) continue;
+    const result = resultIdOf(before);
+    if (result === resultIdOf(fact)) continue;
+    const key = resultKey(fact.memoKey, result);
+    ops.push({ type: "put", key, value: encodeFact(before) });
+  }
+  return ops;
+}
+
+async function markOps(kv: Kv, group: readonly PendingCommit[]): Promise<KvOp[]> {
+  const marks = group.flatMap(({ batch }) => batch.marks ?? []);
+  if (marks.length === 0) return [];
+  const keys = marks.map((mark) => PREFIX.mark + markKey(mark));
+  const rows = await kv.getMany(keys);
+  const latest = new Map<string, Mark>();
+  for (const [at, mark] of marks.entries()) {
+    const key = keys[at] ?? "";
+    const row = rows[at];
+    const before =
+      latest.get(key) ?? (row === undefined ? undefined : (decodeRow(row) as Mark | undefined));
+    if (before === undefined || isLater(mark, before)) latest.set(key, mark);
+  }
+  return [...latest].map(([key, mark]) => {
+    return { type: "put", key, value: encodeValue(mark).data };
+  });
 }

@@ -8,9 +8,11 @@ import { INLINE_BYTES_MAX, putPieces } from "../../artifact/content.ts";
 import { decodeManifest } from "../../artifact/manifest.ts";
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import { MfError } from "../../model/errors.ts";
-import type { Fact } from "../../model/fact.ts";
+import { resultIdOf } from "../../artifact/result-id.ts";
+import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
 import { runText, type Cid, type MemoKey, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import { isLater, markKey, type Mark } from "../../model/mark.ts";
 import type { CommitBatch, ContentLocation, JournalWrite, Store } from "../ports.ts";
 import { walkSegment } from "../segment/segment-walk.ts";
 
@@ -23,6 +25,9 @@ class MemoryStore implements Store {
   readonly scratchDir: string;
   readonly #content = new Map<string, Uint8Array>();
   readonly #facts = new Map<MemoKey, Uint8Array>();
+  /** By memo key and result. */
+  readonly #results = new Map<string, Uint8Array>();
+  readonly #marks = new Map<string, Mark>();
   readonly #journals = new Map<string, Uint8Array[]>();
   readonly #runs = new Map<string, RunSummary>();
   #segments = 0;
@@ -42,13 +47,19 @@ class MemoryStore implements Store {
     }
     const files = [...(batch.scratch ?? []), ...(batch.written ?? []).map(({ file }) => file)];
     for (const file of files) readScratch(file, pieces);
-    const facts = (batch.facts ?? []).map(
-      (fact) => [fact.memoKey, encodeValue(fact).data] as const,
-    );
+    const facts = (batch.facts ?? []).map((fact) => ({
+      key: fact.memoKey,
+      result: resultIdOf(fact),
+      data: encodeValue(fact).data,
+    }));
     if (batch.journal !== undefined) this.#refuseHole(batch.journal);
     const entries = (batch.journal?.entries ?? []).map((entry) => encodeValue(entry).data);
     for (const [digest, data] of pieces) this.#content.set(digest, data);
-    for (const [key, data] of facts) this.#facts.set(key, data);
+    for (const { key, result, data } of facts) {
+      this.#facts.set(key, data);
+      this.#results.set(`${key}.${result}`, data);
+    }
+    for (const mark of batch.marks ?? []) this.#setMark(mark);
     if (batch.journal !== undefined) {
       const key = runText(batch.journal.run);
       const kept = (this.#journals.get(key) ?? []).slice(0, batch.journal.from);
@@ -66,6 +77,26 @@ class MemoryStore implements Store {
       const data = this.#facts.get(key);
       return data === undefined ? undefined : (decodeValue(data) as Fact);
     });
+  }
+
+  async getResults(refs: readonly FactRef[]): Promise<(Fact | undefined)[]> {
+    return refs.map(({ memoKey, result }) => {
+      const data =
+        result === undefined ? this.#facts.get(memoKey) : this.#results.get(`${memoKey}.${result}`);
+      return data === undefined ? undefined : (decodeValue(data) as Fact);
+    });
+  }
+
+  async outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
+    const found = new Map<Cid, ArtifactRef>();
+    for (const data of this.#results.values())
+      for (const ref of Object.values((decodeValue(data) as Fact).outputs))
+        if (ref.id.startsWith(prefix)) found.set(ref.id, ref);
+    return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, max);
+  }
+
+  async marks(): Promise<Mark[]> {
+    return [...this.#marks.values()].map((mark) => ({ ...mark }));
   }
 
   async *facts(): AsyncIterable<Fact> {
@@ -137,6 +168,11 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #setMark(mark: Mark): void {
+    const known = this.#marks.get(markKey(mark));
+    if (known === undefined || isLater(mark, known)) this.#marks.set(markKey(mark), { ...mark });
   }
 
   #refuseHole({ run, from }: JournalWrite): void {

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { cidOf } from "../../artifact/cid.ts";
 import { isMfError } from "../../model/errors.ts";
+import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Fact } from "../../model/fact.ts";
-import type { Cid, CodeId, MemoKey, RunId, RunRef } from "../../model/ids.ts";
+import type { Mark } from "../../model/mark.ts";
+import type { Cid, CodeId, MemoKey, ResultId, RunId, RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
 import { readLocation } from "../../store/segment/segment-reader.ts";
@@ -27,6 +29,9 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
   check("bytes of every size come back under their id", bytesComeBack);
   check("a file has the id of its bytes", fileHasIdOfBytes);
   check("facts come back as they were, in key order", factsComeBack);
+  check("every result of one memo key stays, the latest counts", resultsStay);
+  check("outputs are found by the beginning of their ids", outputsAreFound);
+  check("of the marks of one key the later write counts", laterMarkCounts);
   check("a scratch segment is adopted whole, together with its facts", scratchIsAdopted);
   check("a segment that was hashed while it was written is taken over", writtenIsTakenOver);
   check("a batch with one wrong piece leaves nothing behind", wrongBatchLeavesNothing);
@@ -114,6 +119,60 @@ async function factsComeBack(store: Store): Promise<void> {
   const keys: string[] = [];
   for await (const fact of store.facts()) keys.push(fact.memoKey);
   assert.deepEqual(keys, ["aa", "bb", "cc"]);
+}
+
+async function resultsStay(store: Store): Promise<void> {
+  const ids = await Promise.all(
+    [1, 2].map(async (byte) => (await store.putBytes(Uint8Array.of(byte), "raw")).id),
+  );
+  const [a, b] = ids.map((id) => sampleFact("aa", id)) as [Fact, Fact];
+  // In one commit, in two at once, and back to the first: none is lost.
+  await store.commit({ facts: [a, b] });
+  await Promise.all([store.commit({ facts: [a] }), store.commit({ facts: [b] })]);
+  const refs = [a, b].map((fact) => ({ memoKey: fact.memoKey, result: resultIdOf(fact) }));
+  assert.deepEqual(await store.getResults(refs), [a, b]);
+  assert.deepEqual(await store.getFacts([a.memoKey]), [b]);
+  const unknown = { memoKey: a.memoKey, result: "0".repeat(32) as ResultId };
+  const { memoKey } = a;
+  const found = await store.getResults([unknown, { memoKey }, { memoKey: "zz" as MemoKey }]);
+  assert.deepEqual(found, [undefined, b, undefined]);
+  // The same result made again is the latest of that key.
+  await store.commit({ facts: [{ ...a, at: 5, by: "other" }] });
+  assert.equal((await store.getFacts([a.memoKey]))[0]?.by, "other");
+}
+
+async function outputsAreFound(store: Store): Promise<void> {
+  const first = await store.putBytes(Uint8Array.of(1), "raw");
+  const second = await store.putBytes(Uint8Array.of(2), "raw");
+  await store.commit({
+    facts: [sampleFact("aa", first.id), sampleFact("bb", second.id), sampleFact("cc", first.id)],
+  });
+  const all = await store.outputs("baf", 9);
+  assert.deepEqual(
+    all.map((ref) => ref.id),
+    [first.id, second.id].sort(),
+  );
+  assert.deepEqual(await store.outputs(second.id, 9), [
+    { id: second.id, bytes: 9, kind: "number" },
+  ]);
+  assert.equal((await store.outputs("baf", 1)).length, 1);
+  assert.deepEqual(await store.outputs("bzz", 9), []);
+}
+
+async function laterMarkCounts(store: Store): Promise<void> {
+  const mark = (at: number, by: string, value?: string): Mark => {
+    const key = { kind: "tag", on: "sweep/1", name: "best" } as const;
+    return value === undefined ? { ...key, at, by } : { ...key, value, at, by };
+  };
+  const note: Mark = { kind: "note", on: "sweep/1", name: "", value: "why", at: 1, by: "ada" };
+  await store.commit({ marks: [mark(2, "ada", ""), mark(1, "bob"), note] });
+  await Promise.all([
+    store.commit({ marks: [mark(3, "bob", "")] }),
+    store.commit({ marks: [mark(3, "cyd")] }),
+    store.commit({ marks: [mark(2, "eve", "")] }),
+  ]);
+  const marks = (await store.marks()).sort((a, b) => (a.kind < b.kind ? -1 : 1));
+  assert.deepEqual(marks, [note, mark(3, "cyd")]);
 }
 
 async function scratchIsAdopted(store: Store): Promise<void> {

@@ -34,6 +34,7 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
   const ada = mesh.peer("ada");
   const plain = fakeDaemon();
   const side = createDaemonSide({
+    mark: async () => [],
     warm: () => undefined,
     catalog: ada.catalog,
     directory: ada.directory,
