@@ -6,8 +6,12 @@ import type { DaemonSide, SubmitAnswer } from "../src/client/control/daemon-side
 import type { LoadedFlow } from "../src/code/load-flow.ts";
 import type { Cid } from "../src/model/ids.ts";
 import type { RunOptions } from "../src/model/journal.ts";
+import type { PinnedSources } from "../src/source/pin-sources.ts";
 import type { CommandContext } from "./command-context.ts";
 import { encodeParams } from "./param-values.ts";
+
+/** Files of one run that are copied to another peer as it begins; of more, each is copied where it is read. */
+const COPIED_FILES_MAX = 10_000;
 
 export interface SubmitSettings {
   readonly cache: boolean;
@@ -15,6 +19,8 @@ export interface SubmitSettings {
   readonly maxTasks?: number;
   readonly maxWorkers?: number;
   readonly on?: readonly string[];
+  /** The flow's sources as they are now. */
+  readonly sources?: PinnedSources;
 }
 
 /** The daemon's step hosts start while the flow is loaded here. One that cannot is no reason not to submit. */
@@ -28,7 +34,13 @@ export async function submitFlow(
   settings: SubmitSettings,
 ): Promise<SubmitAnswer> {
   const flowPackage = loaded.package;
-  const putFile = (path: string): Promise<{ id: Cid; bytes: number }> => putThere(side, path);
+  const { sources = { values: {}, contents: [] } } = settings;
+  const contents = new Set<Cid>(sources.contents);
+  const putFile = async (path: string): Promise<{ id: Cid; bytes: number }> => {
+    const put = await putThere(side, path);
+    contents.add(put.id);
+    return put;
+  };
   const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
   const { seed, maxTasks, maxWorkers, on = [] } = settings;
   const options: RunOptions = {
@@ -42,6 +54,8 @@ export async function submitFlow(
     params: Object.fromEntries(
       Object.entries(encoded).map(([name, { data, text }]) => [name, { data, text }]),
     ),
+    ...(sources.contents.length === 0 ? {} : { sources: sources.values }),
+    ...(contents.size === 0 ? {} : { contents: [...contents].slice(0, COPIED_FILES_MAX) }),
     user: userName(),
     ...(seed === undefined ? {} : { seed }),
     options,
@@ -49,7 +63,10 @@ export async function submitFlow(
 }
 
 /** Looked at here first: what is wrong with a file is told with the system's own code, which does not cross the socket. */
-async function putThere(side: DaemonSide, path: string): Promise<{ id: Cid; bytes: number }> {
+export async function putThere(
+  side: DaemonSide,
+  path: string,
+): Promise<{ id: Cid; bytes: number }> {
   const file = resolve(path);
   await access(file, constants.R_OK);
   if ((await stat(file)).isDirectory())

@@ -15,6 +15,7 @@ import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
+import { daemonFiles, readSources } from "../source-values.ts";
 import { announceSubmission, submitFlow, userName } from "../submit-flow.ts";
 
 export interface RunOptions extends CommonOptions, ParamOptions {
@@ -78,9 +79,12 @@ async function runByDaemon(
   try {
     announceSubmission(context, daemon.side);
     const loaded = await loading;
+    const { isQuiet } = outputOf(options);
+    const store = daemonFiles(daemon.side);
+    const sources = await readSources(context, loaded, { store, interrupt, isQuiet });
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
-    const { run } = await submitFlow(daemon.side, loaded, options);
-    if (options.quiet !== true && options.json !== true) context.terminal.err(`run ${run}\n`);
+    const { run } = await submitFlow(daemon.side, loaded, { ...options, sources });
+    if (!isQuiet) context.terminal.err(`run ${run}\n`);
     const { side } = daemon;
     return await followRun(context, { ...options, side, run, interrupt, onInterrupt: "cancel" });
   } finally {
@@ -102,8 +106,13 @@ async function runLoaded(
 ): Promise<number> {
   const { loaded, side, interrupt } = run;
   const flowPackage = loaded.package;
+  const { isQuiet } = outputOf(options);
+  const { store } = side;
+  const sources = await readSources(context, loaded, { store, interrupt, isQuiet });
+  if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
   const request: RunRequest = {
-    params: await encodeParams(side.store, loaded.params, flowPackage.graph.name),
+    params: await encodeParams(store, loaded.params, flowPackage.graph.name),
+    sources: sources.values,
     user: userName(),
     noCache: !options.cache,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
@@ -111,8 +120,6 @@ async function runLoaded(
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
   };
   const handle = await side.engine.start(flowPackage, request);
-  // With --json stderr is for an error in JSON only.
-  const isQuiet = options.quiet === true || options.json === true;
   const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
   if (!isQuiet) display.say(`run ${runText(handle.run)}`);
   interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
@@ -123,6 +130,11 @@ async function runLoaded(
   } finally {
     display.stop();
   }
+}
+
+/** With --json stderr is for an error in JSON only. */
+function outputOf({ quiet, json }: RunOptions): { readonly isQuiet: boolean } {
+  return { isQuiet: quiet === true || json === true };
 }
 
 function cancelRun(handle: RunHandle, display: RunDisplay, isQuiet: boolean): void {

@@ -4,6 +4,7 @@ import { withDaemon } from "../compose.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
+import { daemonFiles, readSources } from "../source-values.ts";
 import { announceSubmission, submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { DaemonSide } from "../../src/client/control/daemon-side.ts";
@@ -49,14 +50,17 @@ async function submitAndFollow(
     validateParams: true,
     checkTypes: options.check,
   });
+  const isQuiet = options.quiet === true || options.json === true;
+  const reading = { store: daemonFiles(side), interrupt, isQuiet };
+  const sources = await readSources(context, loaded, reading);
   if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
-  const { run, owner, copies } = await submitFlow(side, loaded, options);
+  const { run, owner, copies } = await submitFlow(side, loaded, { ...options, sources });
   if (options.detach === true) {
     if (options.json === true) writeJson(context, { run });
     else context.terminal.out(`${run}\n`);
     return 0;
   }
-  if (options.quiet !== true && options.json !== true) {
+  if (!isQuiet) {
     const kept = copies > 1 ? `kept by ${copies} peers` : "kept by one peer only";
     context.terminal.err(`run ${run}, owner ${owner}, ${kept}\n`);
   }

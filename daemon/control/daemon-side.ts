@@ -31,10 +31,13 @@ export interface CatalogPort extends ReadSide {
   unanswered(): Promise<readonly string[]>;
 }
 
+/** Of files that a run was given, this peer's among them: as of what its tasks make. */
+const FILE_COPIES = 2;
+
 export interface DaemonSideParts {
   readonly catalog: CatalogPort;
   readonly directory: PeerDirectory;
-  readonly exchange: Pick<ContentExchange, "bring">;
+  readonly exchange: Pick<ContentExchange, "bring" | "spread">;
   readonly store: Pick<Store, "putFile">;
   /** daemon/ownership. */
   readonly ownership: {
@@ -103,8 +106,8 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
 
 /** The ids of parameters are those of the bytes that came, whatever the asker thinks. */
 async function submit(
-  { ownership, mark, name }: DaemonSideParts,
-  { flowPackage, params, options, tags = [], ...request }: SubmitRequest,
+  { ownership, exchange, mark, name }: DaemonSideParts,
+  { flowPackage, params, options, tags = [], contents = [], ...request }: SubmitRequest,
 ): Promise<SubmitAnswer> {
   const values = Object.entries(params).map(
     ([param, { data, text }]) => [param, { id: cidOf("messagepack", data), data, text }] as const,
@@ -115,6 +118,7 @@ async function submit(
     ...request,
     params: Object.fromEntries(values),
   });
+  if (contents.length > 0) exchange.spread(contents, FILE_COPIES);
   const run = runText(handle.run);
   const { user } = request;
   if (tags.length > 0)

@@ -150,8 +150,7 @@ export class JournalCopy {
       if (entry.t === "owner-changed")
         owners.push({ at, owner: entry.owner, keepers: entry.keepers });
       else if (entry.t === "run-finished") this.#end = at;
-      else if (entry.t === "run-started")
-        this.#content = [...new Set([entry.packageId, ...Object.values(entry.params)])];
+      else if (entry.t === "run-started") this.#content = contentsOf(entry);
     }
     this.#owners = owners;
     this.#length = from + entries.length;
@@ -167,6 +166,16 @@ export class JournalCopy {
     }
     return spans;
   }
+}
+
+/** What a run is begun with: without it nobody can go on. */
+function contentsOf({
+  packageId,
+  params,
+  sources = {},
+}: Extract<JournalEntry, { t: "run-started" }>): Cid[] {
+  const pins = Object.values(sources).map(({ id }) => id);
+  return [...new Set([packageId, ...Object.values(params), ...pins])];
 }
 
 function idOf({ id }: ArtifactRef): Cid {

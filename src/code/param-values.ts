@@ -1,9 +1,9 @@
 /** Texts of the command line to values, by each parameter's own Standard Schema. */
 import { existsSync } from "node:fs";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { FlowGraph, ParamDeclaration } from "../graph/flow-graph.ts";
 import { MfError } from "../model/errors.ts";
-import { upward } from "./native-package.ts";
+import { pathBeside } from "./path-beside.ts";
 
 export interface ParamValue {
   readonly value: unknown;
@@ -56,7 +56,7 @@ async function paramValue(given: ParamTexts, declaration: ParamDeclaration): Pro
       : await parse(given, declaration, schema, text);
   if (kind !== "file" || typeof value !== "string")
     return { value, kind, text: text ?? textOf(value) };
-  const path = text === undefined ? defaultFile(given.flowFile, value) : resolve(given.cwd, value);
+  const path = text === undefined ? pathBeside(given.flowFile, value) : resolve(given.cwd, value);
   if (!existsSync(path)) throw invalid(given, name, `there is no file ${path}`, text ?? value);
   return { value: path, kind, text: path };
 }
@@ -103,18 +103,6 @@ function* readings(text: string): Generator {
     if (["no", "off", "false"].includes(word)) yield false;
     if (/^-?\d+n$/.test(trimmed)) yield BigInt(trimmed.slice(0, -1));
   }
-}
-
-/** Beside the flow file; or, where that does not exist, inside an installed package (`vega-datasets/data/iris.json`). */
-function defaultFile(flowFile: string, value: string): string {
-  const directory = dirname(flowFile);
-  const beside = resolve(directory, value);
-  if (existsSync(beside) || isAbsolute(value) || value.startsWith(".")) return beside;
-  for (const place of upward(directory)) {
-    const candidate = join(place, "node_modules", value);
-    if (existsSync(candidate)) return candidate;
-  }
-  return beside;
 }
 
 function textOf(value: unknown): string {

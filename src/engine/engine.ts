@@ -19,6 +19,7 @@ import type { HostPool } from "./ports.ts";
 import type { Engine, RunHandle, RunRequest } from "./run-api.ts";
 import { ContentCache } from "./run/content-cache.ts";
 import { planFlow } from "./run/flow-plan.ts";
+import { givenSources, sourcePins } from "./run/given-sources.ts";
 import type { GivenValues } from "./run/input-resolution.ts";
 import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
@@ -86,7 +87,7 @@ async function startRun(
       ? resolveVersion(deps.store, pathspec)
       : pinnedVersion(pathspec, pinned);
   };
-  const given = await givenValues(flowPackage, request, resolve);
+  const given = await givenValues(deps, { flowPackage, request, resolve });
   const begin = { run, flowPackage, request, given };
   const { totals } = runLimits(deps, request).limits;
   refuseUnmet(deps, flowPackage, { totals, labels: request.labels ?? [] });
@@ -99,9 +100,9 @@ async function startRun(
 /** What the journal pinned (versions, parameters, options) stays; everything else is found again. */
 async function resumeRun(deps: EngineDeps, run: RunRef): Promise<RunHandle> {
   const { history, flowPackage, request, versions } = await readPastRun(deps.store, run);
-  const given = await givenValues(flowPackage, request, async (pathspec) =>
-    defined(versions.get(pathspec), `version ${pathspec}`),
-  );
+  const resolve = async (pathspec: string): Promise<InputSource> =>
+    defined(versions.get(pathspec), `version ${pathspec}`);
+  const given = await givenValues(deps, { flowPackage, request, resolve });
   const entry = history.started;
   const service = await composeRun(deps, { run, flowPackage, request, given, entry, history });
   service.goOn();
@@ -119,7 +120,9 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
   const { run, flowPackage, request, given, entry, history } = parts;
   const { capacity, limits } = runLimits(deps, request);
   const contents = new ContentCache(store);
-  for (const source of [...given.params.values(), ...given.constants.values()])
+  for (const source of [given.params, given.constants, given.sources].flatMap((values) => [
+    ...values.values(),
+  ]))
     if (source.k === "bytes") contents.give(source.id, source.data);
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
@@ -252,14 +255,20 @@ async function startEntry(
       ...(request.labels === undefined ? {} : { labels: request.labels }),
       ...(request.rerun === undefined ? {} : { rerun: request.rerun }),
     },
+    ...sourcePins(given.sources, request),
     ...provenanceOf(request),
   };
 }
 
+interface Given {
+  readonly flowPackage: FlowPackage;
+  readonly request: RunRequest;
+  readonly resolve: (pathspec: string) => Promise<InputSource>;
+}
+
 async function givenValues(
-  { graph }: FlowPackage,
-  request: RunRequest,
-  resolve: (pathspec: string) => Promise<InputSource>,
+  { store }: Pick<EngineDeps, "store">,
+  { flowPackage: { graph }, request, resolve }: Given,
 ): Promise<GivenValues> {
   const params = new Map<string, InputSource>();
   for (const { name, kind } of graph.params) {
@@ -283,7 +292,7 @@ async function givenValues(
       await visit(ref);
   for (const { on, cases } of graph.switches)
     for (const ref of [on, ...Object.values(cases)]) await visit(ref);
-  return { params, constants, versions };
+  return { params, constants, versions, sources: await givenSources(store, graph, request) };
 }
 
 async function pythonEnvironments(

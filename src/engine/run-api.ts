@@ -2,7 +2,7 @@
 import type { FlowPackage } from "../code/flow-package.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import type { Cid, RunRef } from "../model/ids.ts";
-import type { RunOrigin, RunState, TaskCounts } from "../model/journal.ts";
+import type { RunOrigin, RunState, SourceValue, TaskCounts } from "../model/journal.ts";
 
 export interface Engine {
   /** Resolves once the run is durable in the store; then it goes on by itself. */
@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly rerun?: readonly string[];
   /** Pathspec of a from() -> what it stands for, instead of what it would be resolved to now. */
   readonly versions?: Readonly<Record<string, Cid>>;
+  /** Every source of the flow, as the flow names it: a run that begins again is given what it had. */
+  readonly sources?: Readonly<Record<string, SourceValue>>;
   readonly origin?: RunOrigin;
   readonly project?: string;
   readonly branch?: string;

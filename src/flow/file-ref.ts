@@ -1,11 +1,11 @@
 /**
- * A file as a step sees it: content that was stored when the run began (`p.file`) or by `ctx.file()` in an earlier step.
+ * A file as a step sees it: content that was stored when the run began (`p.file`, `flow.source`) or by `ctx.file()` in an earlier step.
  * It is named by its content, so a changed file re-runs exactly the steps that read it.
  */
 export interface FileRef {
   /** Content id: two files with the same bytes have the same id. */
   readonly id: string;
-  /** The last part of the path it came from, for people. */
+  /** The last part of the path it came from; of a file of a directory or a glob its path in there (`cats/1.png`). */
   readonly name: string;
   /** Bytes. */
   readonly size: number;

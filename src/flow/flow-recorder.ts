@@ -4,6 +4,7 @@
  */
 import type { DeclaredItem, DeclaredStep, DeclaredSwitch } from "../graph/declared-flow.ts";
 import type { ArmRef, InputDeclaration, ParamDeclaration, ValueRef } from "../graph/flow-graph.ts";
+import { sourceRefusal } from "../graph/source-spec.ts";
 import type { GraphProblem, GraphProblemCode } from "../graph/graph-problem.ts";
 import type { StepFunctions, UserFunction } from "./flow-definition.ts";
 import { declareParam, isSchema } from "./params.ts";
@@ -236,6 +237,14 @@ export class FlowRecorder {
       this.#report(step, "FROM_INVALID", {
         message: `"${ref.pathspec}" does not name an artifact of another run.`,
         remedy: "Write from('flow/latest/step.artifact').",
+      });
+    }
+    const refusal = ref.k === "source" ? sourceRefusal(ref.spec) : undefined;
+    if (ref.k === "source" && refusal !== undefined) {
+      this.#report(step, "SOURCE_INVALID", {
+        message: `"${ref.spec}" cannot be a source: ${refusal}.`,
+        remedy:
+          "Write a path beside the flow file: 'file:data/a.csv', 'file:images/', 'file:*.csv'.",
       });
     }
   }

@@ -4,15 +4,17 @@
  */
 import { buildGraph } from "../graph/build-graph.ts";
 import type { ArmRef, FlowGraph } from "../graph/flow-graph.ts";
+import { normalSource } from "../graph/source-spec.ts";
 import { MfError } from "../model/errors.ts";
 import { FLOW } from "./flow-definition.ts";
 import type { FlowDefinition, GraphOptions } from "./flow-definition.ts";
+import type { FileRef } from "./file-ref.ts";
 import { FlowRecorder } from "./flow-recorder.ts";
 import type { Handle, Ref } from "./handle.ts";
 import { makePointer } from "./pointer.ts";
 import type { Scope } from "./scope.ts";
 import type { SchemaOutput, StandardSchema } from "./standard-schema.ts";
-import { isRecord } from "./step-settings.ts";
+import { isRecord, show } from "./step-settings.ts";
 
 /** Parameters by name: kinds of `p`, or any Standard Schema. */
 export type ParamShape = Readonly<Record<string, StandardSchema>>;
@@ -25,8 +27,27 @@ export interface Flow<P extends ParamShape> extends Scope<""> {
   readonly params: Handle<ParamValues<P>>;
   /** A constant as an input, for values of the flow file that are not part of a step's code. */
   value<const T>(value: T): Ref<T>;
+  /**
+   * Files outside as an input, stored when a run begins: steps that read them run again exactly when their content changed.
+   * `file:data/iris.csv` is one file; `file:images/` is the list of all files in a directory, `file:runs/*.csv` those that match
+   * (`*`, `**`, `?`, `{a,b}`), each named by its path in it, in the order of names. Relative to the flow file.
+   * @example f.step('load', { csv: f.source('file:data/iris.csv') }, async ({ csv }) => ({ text: await csv.text() }))
+   */
+  source<const S extends SourceText>(source: S): Ref<SourceOf<S>>;
   readonly [FLOW]: FlowDefinition;
 }
+
+/** How a source is named. */
+type SourceText = `file:${string}`;
+
+/** One file, or a list of files where the name ends with a slash or has a glob in it. */
+type SourceOf<S extends SourceText> = S extends `file:${infer Path}`
+  ? string extends Path
+    ? FileRef | FileRef[]
+    : Path extends `${string}/` | `${string}${"*" | "?" | "{"}${string}`
+      ? FileRef[]
+      : FileRef
+  : never;
 
 export interface FlowSettings {
   /** One line about the flow, for lists and diagrams. */
@@ -59,6 +80,11 @@ export function flow<P extends ParamShape = NoParams>(
     name,
     params: makePointer({ ref: { k: "param", name: "*" }, owner: recorder }),
     value: (value: unknown) => makePointer({ ref: { k: "const", value }, owner: recorder }),
+    source: (text: unknown) =>
+      makePointer({
+        ref: { k: "source", spec: typeof text === "string" ? normalSource(text) : show(text) },
+        owner: recorder,
+      }),
     [FLOW]: definition,
   };
   // The recorder is untyped on purpose: the compiler has checked the calls, and plain JavaScript is checked by buildGraph.

@@ -88,6 +88,7 @@ export function resolveRef(ref: PendingRef, encode: (value: unknown) => Uint8Arr
     case "out":
     case "switch":
     case "from":
+    case "source":
       return ref;
   }
 }

@@ -72,4 +72,6 @@ export type ValueRef =
   /** flow.value(v): the structured encoding of v (messagepack, see src/artifact), base64. */
   | { readonly k: "const"; readonly data: string; readonly text: string }
   /** A version of another run: pathspec text, resolved to content when a run begins. */
-  | { readonly k: "from"; readonly pathspec: string };
+  | { readonly k: "from"; readonly pathspec: string }
+  /** Files outside, stored when a run begins: `file:data/iris.csv`, a directory or a glob (see source-spec.ts). */
+  | { readonly k: "source"; readonly spec: string };

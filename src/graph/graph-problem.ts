@@ -25,6 +25,7 @@ export type GraphProblemCode =
   | "INPUT_FOREIGN"
   | "INPUT_UNKNOWN"
   | "FROM_INVALID"
+  | "SOURCE_INVALID"
   | "VALUE_UNSTORABLE"
   | "EACH_NOT_LIST"
   | "EACH_MISPLACED"

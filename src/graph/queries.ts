@@ -77,6 +77,7 @@ export function levelsOf(graph: FlowGraph, ref: ValueRef): readonly string[] {
     case "param":
     case "const":
     case "from":
+    case "source":
       return [];
   }
 }
@@ -123,6 +124,19 @@ export function finalSteps(graph: FlowGraph): string[] {
   return graph.steps.filter((step) => !read.has(step.name)).map((step) => step.name);
 }
 
+/** Every ref that a step, a switch or an arm's result reads, inside each() and collect(). */
+export function innerRefs(graph: FlowGraph): ValueRef[] {
+  return [
+    ...graph.steps.flatMap((step) => inputRefs(step).map((input) => input.ref)),
+    ...graph.switches.flatMap((item) => [item.on, ...Object.values(item.cases)]),
+  ].map(innerRef);
+}
+
+/** What the flow names outside itself, each once, in the order in which it is read. */
+export function sourcesOf(graph: FlowGraph): string[] {
+  return [...new Set(innerRefs(graph).flatMap((ref) => (ref.k === "source" ? [ref.spec] : [])))];
+}
+
 /** Parameters a step reads: only these enter its identity. "*" stands for all. */
 export function paramsOf(graph: FlowGraph, step: StepDeclaration): string[] {
   const names = new Set<string>();
@@ -150,5 +164,7 @@ export function refText(ref: ValueRef): string {
       return ref.text;
     case "from":
       return `from('${ref.pathspec}')`;
+    case "source":
+      return `source('${ref.spec}')`;
   }
 }

@@ -6,6 +6,7 @@ import type { DeclaredFlow } from "./declared-flow.ts";
 import type { ValueRef } from "./flow-graph.ts";
 import type { GraphProblem, GraphProblemCode } from "./graph-problem.ts";
 import { refText } from "./queries.ts";
+import { isListSource } from "./source-spec.ts";
 import { isArm } from "./scope-path.ts";
 import type { ScopePath } from "./scope-path.ts";
 
@@ -22,6 +23,7 @@ export function scopeOf(state: BuildState, at: string, ref: ValueRef): ScopePath
   switch (ref.k) {
     case "const":
     case "from":
+    case "source":
       return [];
     case "param":
       checkParam(state, at, ref.name);
@@ -93,6 +95,8 @@ function eachRefusal(of: ValueRef, paramKind: string | undefined): string | unde
   if (of.k === "each") return undefined; // scopeOf reports it as misplaced
   if (of.k === "out" && of.path.length === 0)
     return "that is the whole object the step returns, not one of its lists";
+  if (of.k === "source")
+    return isListSource(of.spec) ? undefined : "that is one file; a directory ends with a slash";
   if (of.k !== "param") return undefined;
   if (of.name === "*") return "that is the object of all parameters";
   return paramKind !== undefined && SCALAR_KINDS.has(paramKind)

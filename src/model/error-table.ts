@@ -32,6 +32,12 @@ export const ERROR_TABLE = {
     'Parameter "{param}" of flow "{flow}": {reason} (got {value}).',
     "Pass -p {param}=VALUE with a value of that kind.",
   ),
+  SOURCE_INVALID: row(2, 'Source {source} of flow "{flow}" cannot be read: {reason}.', "{hint}"),
+  SOURCE_CHANGED: row(
+    6,
+    "{file} changed while it was stored for source {source}.",
+    "Run again once nothing writes to it: a run keeps files as they are at one moment.",
+  ),
   // flow files and graphs
   FLOW_FILE_MISSING: row(
     2,

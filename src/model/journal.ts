@@ -95,6 +95,12 @@ export interface SourcePin {
   readonly bytes: number;
 }
 
+/** A source as whoever begins a run has read it. */
+export interface SourceValue extends Omit<SourcePin, "id"> {
+  /** The encoded structured value; the files it names are stored. */
+  readonly data: Uint8Array;
+}
+
 /** The peer that schedules a run. Ballots grow with each change and fence the owners before (first form: counter only). */
 export interface RunOwner {
   readonly peer: PeerId;

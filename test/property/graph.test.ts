@@ -27,7 +27,7 @@ interface Draw {
 }
 
 const draw: fc.Arbitrary<Draw> = fc.record({
-  kind: fc.nat(9),
+  kind: fc.nat(10),
   source: fc.nat(100),
   other: fc.nat(100),
   text: fc.nat(100),
@@ -57,6 +57,7 @@ function declared(draws: readonly Draw[], texts: readonly string[]): DeclaredFlo
     else if (kind < 7) step(name, [{ k: "collect", of: from }], text(n));
     else if (kind === 7) step(name, [{ k: "from", pathspec: `f/latest/${text(n)}` }, from], "");
     else if (kind === 8) step(name, [{ k: "const", data: "", text: text(n) }, from], "");
+    else if (kind === 9) step(name, [{ k: "source", spec: `file:${text(n)}` }, from], "");
     else {
       const within = { switch: name, case: "one" };
       const inArm = `${name}-arm`;
@@ -96,6 +97,7 @@ function levelsOf(graph: FlowGraph, ref: ValueRef): readonly string[] {
     case "param":
     case "const":
     case "from":
+    case "source":
       return [];
   }
 }

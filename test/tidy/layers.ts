@@ -47,6 +47,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     purpose: "a flow file to code that travels: bundle, slices, code ids, type check",
     imports: CODE,
   },
+  "src/source": {
+    purpose: "files outside as inputs: find them, read each at one moment, know them again",
+    imports: ["src/code", ...CODE],
+  },
   "src/store": {
     purpose: "content, facts and journals on disk: segments beside LevelDB",
     imports: [...ARTIFACT, "src/env"],

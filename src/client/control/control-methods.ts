@@ -151,11 +151,25 @@ function submitRequest(value: unknown): SubmitRequest {
     if (!(param["data"] instanceof Uint8Array) || typeof param["text"] !== "string")
       throw badParameter("an encoded parameter");
   }
+  sources(request["sources"]);
+  if (request["contents"] !== undefined) contentIds(request["contents"]);
   text(request["user"]);
   if (request["seed"] !== undefined && typeof request["seed"] !== "string")
     throw badParameter("a seed");
   runOptions(request["options"]);
   return value as SubmitRequest;
+}
+
+function sources(value: unknown): void {
+  if (value === undefined) return;
+  for (const [name, entry] of Object.entries(record(value))) {
+    text(name);
+    const { data, version, files, bytes } = record(entry);
+    if (!(data instanceof Uint8Array)) throw badParameter("an encoded source");
+    contentIds([version]);
+    for (const count of [files, bytes])
+      if (!Number.isSafeInteger(count) || Number(count) < 0) throw badParameter("a count");
+  }
 }
 
 function runOptions(value: unknown): void {

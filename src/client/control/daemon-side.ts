@@ -4,7 +4,7 @@
  * INTERRUPTED.
  */
 import type { FlowPackage } from "../../code/flow-package.ts";
-import type { RunOptions, RunOrigin } from "../../model/journal.ts";
+import type { RunOptions, RunOrigin, SourceValue } from "../../model/journal.ts";
 import type { Mark } from "../../model/mark.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
@@ -113,6 +113,10 @@ export interface SubmitRequest {
   readonly origin?: RunOrigin;
   readonly project?: string;
   readonly branch?: string;
+  /** As in RunRequest; the files they name have been stored with `putFile`. */
+  readonly sources?: Readonly<Record<string, SourceValue>>;
+  /** Files that parameters and sources name: copied to another peer, so that the run outlives this one. */
+  readonly contents?: readonly Cid[];
   /** Given to the run as it begins. */
   readonly tags?: readonly string[];
 }

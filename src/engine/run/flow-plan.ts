@@ -105,6 +105,7 @@ export function levelsOfRef(plan: FlowPlan, ref: ValueRef): readonly string[] {
     case "param":
     case "const":
     case "from":
+    case "source":
       return [];
     case "out":
       return defined(plan.steps.get(ref.step), `step ${ref.step}`).levels;

@@ -16,6 +16,8 @@ export interface GivenValues {
   readonly params: ReadonlyMap<string, InputSource>;
   readonly constants: ReadonlyMap<string, InputSource>;
   readonly versions: ReadonlyMap<string, InputSource>;
+  /** Files outside, as the flow names them. */
+  readonly sources: ReadonlyMap<string, InputSource>;
 }
 
 export interface ResolutionScope {
@@ -40,6 +42,8 @@ export function resolveRef(
       return defined(scope.given.constants.get(ref.data), "constant");
     case "from":
       return defined(scope.given.versions.get(ref.pathspec), `version ${ref.pathspec}`);
+    case "source":
+      return defined(scope.given.sources.get(ref.spec), `source ${ref.spec}`);
     case "out":
       return outputOf(scope.task(ref.step, index), ref.path);
     case "switch": {

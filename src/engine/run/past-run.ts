@@ -5,6 +5,7 @@ import type { Cid, RunRef } from "../../model/ids.ts";
 import { parsePathspec } from "../../model/pathspec.ts";
 import type { Store } from "../../store/ports.ts";
 import type { ParamValue, RunRequest } from "../run-api.ts";
+import { pastSources } from "./given-sources.ts";
 import { provenanceOf } from "./provenance.ts";
 import { readHistory, type RunHistory } from "./run-history.ts";
 
@@ -22,7 +23,7 @@ export async function readPastRun(
   run: RunRef,
 ): Promise<PastRun> {
   const history = await readHistory(run, store.journal(run));
-  const { packageId, params, paramTexts, versions, user, seed, options, ...started } =
+  const { packageId, params, paramTexts, versions, user, seed, options, sources, ...started } =
     history.started;
   const text = Buffer.from(await store.read(packageId)).toString("utf8");
   const values: Record<string, ParamValue> = {};
@@ -35,7 +36,14 @@ export async function readPastRun(
   return {
     history,
     flowPackage: JSON.parse(text) as FlowPackage,
-    request: { params: values, user, seed, ...options, ...provenanceOf(started) },
+    request: {
+      params: values,
+      user,
+      seed,
+      ...options,
+      ...(await pastSources((id) => store.read(id), sources)),
+      ...provenanceOf(started),
+    },
     versions: new Map(pinned),
   };
 }

@@ -11,6 +11,7 @@ interface Paint {
 const BOX_PAINT: Readonly<Record<BoxKind, Paint>> = {
   params: { fill: "#eef9f0", line: "#3b8f4e" },
   version: { fill: "#f4f4f2", line: "#8a8778" },
+  source: { fill: "#eaf7f7", line: "#2f8a8a" },
   step: { fill: "#eef4ff", line: "#4c6fbf" },
   python: { fill: "#fff7df", line: "#b5880f" },
   switch: { fill: "#f5efff", line: "#7d55c7" },
@@ -28,6 +29,7 @@ const STATE_PAINT: Readonly<Record<StepView["state"], Paint>> = {
 const BOX_SHAPE: Readonly<Record<BoxKind, string>> = {
   params: 'shape="box", style="rounded,filled"',
   version: 'shape="cylinder", style="filled"',
+  source: 'shape="folder", style="filled"',
   step: 'shape="box", style="rounded,filled"',
   python: 'shape="box", style="rounded,filled"',
   switch: 'shape="diamond", style="filled"',

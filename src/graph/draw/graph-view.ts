@@ -1,11 +1,18 @@
 /**
- * What every form of a diagram shows: boxes and arrows. Parameters are one source; a switch is a box whose arms begin with a
+ * What every form of a diagram shows: boxes and arrows. Parameters are one box, and so is each source; a switch is a box whose arms begin with a
  * dashed arrow, and what is read from a switch comes from the ends of its arms; constants are left out.
  */
 import type { FlowGraph, StepDeclaration, SwitchDeclaration, ValueRef } from "../flow-graph.ts";
-import { WHOLE_INPUT, innerRef, inputRefs, sourceStep } from "../queries.ts";
+import {
+  WHOLE_INPUT,
+  innerRef,
+  innerRefs,
+  inputRefs,
+  sourceStep,
+  sourcesOf as sourcesIn,
+} from "../queries.ts";
 
-export type BoxKind = "params" | "version" | "step" | "python" | "switch";
+export type BoxKind = "params" | "version" | "source" | "step" | "python" | "switch";
 /** plain: one value; each: a list gone through; collect: a list gathered; arm: chosen by a switch. */
 export type ArrowKind = "plain" | "each" | "collect" | "arm";
 
@@ -58,6 +65,9 @@ export function viewOf(graph: FlowGraph, states: StepViews = {}): GraphView {
   for (const pathspec of versionsIn(graph)) {
     boxes.push({ id: versionId(pathspec), kind: "version", name: pathspec, many: false });
   }
+  for (const spec of sourcesIn(graph)) {
+    boxes.push({ id: sourceId(spec), kind: "source", name: spec, many: false });
+  }
   for (const row of rowsOf(graph))
     boxes.push(row.kind === "switch" ? switchBox(row.item) : stepBox(row.item, states));
   return { boxes, arrows: merged(arrowsOf(graph)) };
@@ -105,14 +115,11 @@ function switchBox(item: SwitchDeclaration): Box {
 
 const stepId = (name: string): string => `step:${name}`;
 const switchId = (name: string): string => `switch:${name}`;
+const sourceId = (spec: string): string => `source:${spec}`;
 const versionId = (pathspec: string): string => `version:${pathspec}`;
 
 function versionsIn(graph: FlowGraph): Set<string> {
-  const refs = [
-    ...graph.steps.flatMap((step) => inputRefs(step).map((input) => input.ref)),
-    ...graph.switches.flatMap((item) => [item.on, ...Object.values(item.cases)]),
-  ].map(innerRef);
-  return new Set(refs.flatMap((ref) => (ref.k === "from" ? [ref.pathspec] : [])));
+  return new Set(innerRefs(graph).flatMap((ref) => (ref.k === "from" ? [ref.pathspec] : [])));
 }
 
 function arrowsOf(graph: FlowGraph): Arrow[] {
@@ -160,6 +167,8 @@ function sourcesOf(graph: FlowGraph, ref: ValueRef): Source[] {
       ];
     case "from":
       return [{ source: versionId(inner.pathspec), label: "", isArm: false }];
+    case "source":
+      return [{ source: sourceId(inner.spec), label: "", isArm: false }];
     case "out":
       return [{ source: stepId(inner.step), label: inner.path.join("."), isArm: false }];
     case "switch": {

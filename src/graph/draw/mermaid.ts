@@ -7,6 +7,7 @@ import type { Arrow, Box, StepViews } from "./graph-view.ts";
 const SHAPES: Readonly<Record<Box["kind"], readonly [string, string]>> = {
   params: ["([", "])"],
   version: ["[(", ")]"],
+  source: ["[/", "/]"],
   step: ["[", "]"],
   python: ["[", "]"],
   switch: ["{", "}"],
@@ -17,6 +18,7 @@ const MANY_SHAPE: readonly [string, string] = ["[[", "]]"];
 const CLASSES = [
   "classDef params fill:#eef9f0,stroke:#3b8f4e,color:#1d2433",
   "classDef version fill:#f4f4f2,stroke:#8a8778,color:#1d2433",
+  "classDef source fill:#eaf7f7,stroke:#2f8a8a,color:#1d2433",
   "classDef step fill:#eef4ff,stroke:#4c6fbf,color:#1d2433",
   "classDef python fill:#fff7df,stroke:#b5880f,color:#1d2433",
   "classDef switch fill:#f5efff,stroke:#7d55c7,color:#1d2433",

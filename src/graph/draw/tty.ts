@@ -1,6 +1,6 @@
 /** The diagram as one line a step: mark, name (× for many tasks), count and time of a run, and what it reads. Fits any width. */
 import type { FlowGraph, StepDeclaration } from "../flow-graph.ts";
-import { inputRefs, refText } from "../queries.ts";
+import { inputRefs, refText, sourcesOf } from "../queries.ts";
 import { rowsOf } from "./graph-view.ts";
 import type { Row, StepView, StepViews } from "./graph-view.ts";
 
@@ -35,7 +35,11 @@ interface Line {
 
 export function ttyText(graph: FlowGraph, options: TtyOptions = {}): string {
   const width = Math.max(1, options.width ?? WIDTH_DEFAULT);
-  const lines = [...paramLine(graph), ...rowsOf(graph).map((row) => rowLine(row, options.states))];
+  const lines = [
+    ...paramLine(graph),
+    ...sourceLines(graph),
+    ...rowsOf(graph).map((row) => rowLine(row, options.states)),
+  ];
   const widest = (of: (line: Line) => string): number =>
     Math.max(0, ...lines.map((line) => textWidth(of(line))));
   // A narrow terminal keeps half of its columns for what follows the names.
@@ -74,6 +78,11 @@ function paramLine(graph: FlowGraph): Line[] {
       after: texts.join(", "),
     },
   ];
+}
+
+function sourceLines(graph: FlowGraph): Line[] {
+  const line = { mark: "▤", colour: 36, name: "source", count: "", time: "", reads: "" };
+  return sourcesOf(graph).map((spec) => ({ ...line, after: spec }));
 }
 
 function rowLine(row: Row, states: StepViews | undefined): Line {

@@ -36,6 +36,7 @@ const codesOf = (made: unknown): string[] => problemsOf(made).map((problem) => p
 
 /** A flow whose calls the compiler does not check, as plain JavaScript would write it. */
 interface Unchecked {
+  source(text: unknown): Record<string, unknown>;
   step(name: string, ...rest: readonly unknown[]): Record<string, never>;
   python(name: string, ...rest: readonly unknown[]): Record<string, never>;
   switch(name: string, ...rest: readonly unknown[]): Record<string, never>;
@@ -270,6 +271,31 @@ test("handles of another flow, bad constants, bad versions and bad parameters ar
     "PARAM_NAME_INVALID",
     "PARAM_SCHEMA_INVALID",
     "VALUE_UNSTORABLE",
+  ]);
+});
+
+test("sources: spelled in one way, lists where the name says so, refused where they are none", () => {
+  const f = flow("sources");
+  f.step("read", { csv: f.source("file:./data//iris.csv") }, async ({ csv }) => ({
+    text: await csv.text(),
+  }));
+  f.step("each", { image: each(f.source("file:images/")) }, ({ image }) => ({ name: image.name }));
+  const { steps } = graphOf(f);
+  assert.deepEqual(steps[0]?.inputs, {
+    fields: { csv: { k: "source", spec: "file:data/iris.csv" } },
+  });
+  assert.deepEqual(steps[1]?.levels, ["each"]);
+
+  const g = unchecked("wrong");
+  g.step("scheme", { x: g.source("s3://bucket/key") }, () => ({}));
+  g.step("none", { x: g.source(5) }, () => ({}));
+  g.step("one", { x: each(g.source("file:iris.csv") as never) }, () => ({}));
+  g.step("inside", { x: g.source("file:iris.csv")["text"] }, () => ({}));
+  assert.deepEqual(codesOf(g).sort(), [
+    "EACH_NOT_LIST",
+    "INPUT_NOT_HANDLE",
+    "SOURCE_INVALID",
+    "SOURCE_INVALID",
   ]);
 });
 

@@ -33,7 +33,7 @@ function parts(more: Partial<DaemonSideParts> = {}): DaemonSideParts {
       get: () => undefined,
       subscribe: () => () => undefined,
     },
-    exchange: { bring: async () => undefined },
+    exchange: { bring: async () => undefined, spread: () => undefined },
     store: { putFile: async () => ({ id: "bafk" as Cid, bytes: 1 }) },
     ownership: { submit: async () => ({ handle: { run: RUN_REF }, copies: 2 }) },
     mark: async () => [],
@@ -118,6 +118,7 @@ test("bringing tells how far it is and ends as interrupted where its reader left
   const side = createDaemonSide(
     parts({
       exchange: {
+        spread: () => undefined,
         async bring(_ids, options) {
           options?.onProgress?.({ bytes: 1, total: 2 });
           if (options?.signal === controller.signal) controller.abort();

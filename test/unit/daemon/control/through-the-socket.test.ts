@@ -39,6 +39,7 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
     catalog: ada.catalog,
     directory: ada.directory,
     exchange: {
+      spread: () => undefined,
       async bring(ids) {
         for (const id of ids) {
           const data = mesh.peer("bob").store.durable.contents.get(id);

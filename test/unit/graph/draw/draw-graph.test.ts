@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { definitionOf } from "../../../../src/flow/flow-definition.ts";
+import { flow } from "../../../../src/flow/flow.ts";
+import { each } from "../../../../src/flow/wiring.ts";
 import { drawGraph } from "../../../../src/graph/draw/draw-graph.ts";
+import { defined } from "../../../../src/std/assert.ts";
 import { sampleGraph } from "../sample-graph.ts";
 
 const hostile = '<script>alert("x")</script> & \u001B[31m\n日本語 #quot; --> ]';
@@ -83,4 +87,30 @@ test("html: one page with the picture and the parameters, free of markup from te
     text.startsWith("<!doctype html>") && text.includes("<svg") && text.includes("how many"),
   );
   assert.ok(!text.includes("<script") && !/\b(?:src|href)="http/.test(text));
+});
+
+test("a source is shown in every form, each once", async () => {
+  const f = flow("s");
+  const images = f.source("file:images/*.png");
+  f.step("look", { image: each(images) }, ({ image }) => ({ size: image.size }));
+  f.step("count", { images, csv: f.source("file:./iris.csv") }, ({ images: all }) => ({
+    count: all.length,
+  }));
+  const graph = defined(definitionOf(f)).graph({ encode: () => new Uint8Array() });
+  assert.equal(
+    await drawGraph(graph, "tty"),
+    [
+      "s",
+      "▤ source  file:images/*.png",
+      "▤ source  file:iris.csv",
+      "● look ×  ← each(source('file:images/*.png'))",
+      "● count   ← source('file:images/*.png'), source('file:iris.csv')",
+      "",
+    ].join("\n"),
+  );
+  const mermaid = await drawGraph(graph, "mermaid");
+  assert.match(mermaid, /b1\[\/"file:iris\.csv"\/\]:::source/);
+  assert.match(mermaid, /b0 ==> b2/);
+  for (const form of ["dot", "svg", "html"] as const)
+    assert.ok((await drawGraph(graph, form)).includes("file:iris.csv"), form);
 });
