@@ -191,13 +191,31 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
     );
   program
     .command("get")
-    .description("print or save an artifact, verified by its hash")
-    .argument("<pathspec>", "flow/run/step[index]/artifact, or c:ID")
-    .option(
-      "-o, --output <file>",
-      "write to a file: bytes and files as they are, other values as JSON",
+    .description("print or save an artifact or a source, verified by its hash")
+    .argument("<pathspec>", "flow/run/step[index][/artifact], flow/run/source:PATH, or c:ID")
+    .option("-o, --output <path>", "write to a file or a directory; - is stdout")
+    .addOption(
+      new Option("--as <form>", "form (default: as -o is named, else JSON)").choices([
+        "json",
+        "bytes",
+        "npy",
+        "csv",
+        "file",
+        "directory",
+      ]),
     )
-    .addOption(new Option("--as <form>", "form").choices(["json", "bytes", "npy"]))
+    .option("--force", "replace files that exist")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  mf get sweep/latest/best/winner",
+        "  mf get sweep/latest/best/table -o table.csv",
+        "  mf get 'sweep/latest/fit[3]' -o fit3/             one file for each artifact",
+        "  mf get sweep/latest/source:data/iris.csv -o .     what the run read",
+      ].join("\n"),
+    )
     .action((pathspec, options) =>
       choose(async (context) =>
         (await import("./commands/get.ts")).getCommand(context, pathspec, options),

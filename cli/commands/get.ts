@@ -1,108 +1,169 @@
-/** `mf get`: an artifact, verified by its hash. Prints JSON; -o writes bytes and files as they are, other values as JSON. */
-import { fileInfoOf } from "../../src/artifact/file-brand.ts";
-import { encodeNpy } from "../../src/artifact/npy.ts";
-import type { ResolvedArtifact } from "../../src/client/control/read-side.ts";
+/**
+ * `mf get`: an artifact, a source or a content, verified by its hash. Prints JSON; with -o it writes files, whole or not at all: bytes and
+ * files as they are, `.csv` and `.npy` as their names say, into a directory one file for each artifact, everything else as JSON.
+ * `--as directory --json` and `-o DIR --json` print {"directory","files":[…]}.
+ */
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { Records } from "../../src/client/records.ts";
 import { MfError } from "../../src/model/errors.ts";
-import type { Cid } from "../../src/model/ids.ts";
-import type { CommandContext, CommonOptions } from "../command-context.ts";
+import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
-import { writeOutputFile } from "../output/output-file.ts";
-import { toJsonValue } from "../value-json.ts";
+import { formed, formOf, type FileForm, type Formed, type ValueForm } from "../get/forms.ts";
+import { saveDirectory } from "../get/save-directory.ts";
+import { saveFile, type Saving } from "../get/save-file.ts";
+import { fileOf, filesOf, findTarget, valueOf, type Target } from "../get/target.ts";
+import { listenForInterrupt } from "../interrupt.ts";
+import { bytesText, durationText } from "../output/format.ts";
 
 export interface GetOptions extends CommonOptions {
   readonly output?: string;
-  readonly as?: "json" | "bytes" | "npy";
+  readonly as?: ValueForm;
+  readonly force?: boolean;
 }
+
+/** A pipe. */
+const STDOUT = "-";
+const QUIET_MS = 1_000;
+const TELL_INTERVAL_MS = 500;
 
 export function getCommand(
   context: CommandContext,
   pathspec: string,
   options: GetOptions,
 ): Promise<number> {
+  if (options.as === "directory" && options.output === undefined)
+    throw usage("--as directory needs a place: -o DIR.");
   return withReadSide(context, async (readSide) => {
     const records = new Records(readSide);
-    const value = await loadPathspec(records, pathspec);
-    const data = await formOf(records, value, options);
-    if (options.output !== undefined) {
-      await writeOutputFile("get", options.output, data);
+    const interrupt = listenForInterrupt();
+    const progress = tellProgress(context);
+    const stop = new AbortController();
+    interrupt.onAsked(() => stop.abort());
+    try {
+      const target = await findTarget(records, pathspec);
+      const saving = { force: options.force === true, signal: stop.signal, onBytes: progress.add };
+      await deliver(context, { records, target, options, saving });
       return 0;
+    } finally {
+      progress.end();
+      interrupt.stop();
     }
-    if (typeof data !== "string" && context.terminal.isOutTty) {
-      throw new MfError("FORMAT_UNSUPPORTED", {
-        what: "bytes",
-        format: "text on a terminal",
-        formats: "-o FILE, --as json",
-      });
-    }
-    if (typeof data === "string") context.terminal.out(data);
-    else process.stdout.write(data);
-    return 0;
   });
 }
 
-async function loadPathspec(records: Records, pathspec: string): Promise<unknown> {
-  const resolved = await records.side.resolve(pathspec);
-  if (resolved.kind === "content") return records.value(resolved.id);
-  if (resolved.kind === "artifact") return loadArtifact(records, resolved.artifact);
-  await records.bring(resolved.artifacts.map((artifact) => artifact.ref.id));
-  const entries: [string, unknown][] = [];
-  for (const artifact of resolved.artifacts)
-    entries.push([artifact.pathspec, await loadArtifact(records, artifact)]);
-  const isOneTask =
-    new Set(resolved.artifacts.map((artifact) => artifact.index.join(","))).size <= 1;
-  if (!isOneTask) return Object.fromEntries(entries);
-  return Object.fromEntries(
-    entries.map(([, value], at) => [resolved.artifacts[at]?.name ?? "", value]),
-  );
+interface Delivery {
+  readonly records: Records;
+  readonly target: Target;
+  readonly options: GetOptions;
+  readonly saving: Saving;
 }
 
-async function loadArtifact(records: Records, artifact: ResolvedArtifact): Promise<unknown> {
-  let value = await records.value(artifact.ref.id);
-  for (const key of artifact.path) {
-    const holder = typeof value === "object" && value !== null ? value : {};
-    const next: unknown =
-      holder instanceof Map
-        ? holder.get(key)
-        : (Object.getOwnPropertyDescriptor(holder, key)?.value as unknown);
-    if (next === undefined) {
-      throw new MfError("PATHSPEC_NOT_FOUND", {
-        pathspec: artifact.pathspec,
-        reason: `it has no property "${key}"`,
-        hint: `mf get ${artifact.pathspec} prints all of it.`,
-      });
-    }
-    value = next;
+async function deliver(context: CommandContext, delivery: Delivery): Promise<void> {
+  const { records, target, options, saving } = delivery;
+  const { output } = options;
+  if (output === undefined || output === STDOUT) {
+    const form = fileForm(options.as) ?? "json";
+    await print(context, formed(records, await tableValue(target, form), form), saving.signal);
+    return;
   }
-  return value;
-}
-
-async function formOf(
-  records: Records,
-  value: unknown,
-  options: GetOptions,
-): Promise<string | Uint8Array> {
-  const file = typeof value === "object" && value !== null ? fileInfoOf(value) : undefined;
-  const isSaved = options.output !== undefined && options.as === undefined;
-  if (options.as === "npy") return npyOf(value);
-  if (options.as === "bytes" || (isSaved && options.json !== true)) {
-    if (file !== undefined) return records.read(file.id as Cid);
-    if (value instanceof Uint8Array) return value;
-    if (options.as === "bytes") throw unsupported(value, "bytes", "json");
+  const isFolder = output.endsWith("/") || (await isDirectory(output));
+  if (mustBeFolder(target, options.as, isFolder)) {
+    const files = await saveDirectory(records, { target, directory: output }, saving);
+    if (options.json === true) writeJson(context, { directory: output, files });
+    return;
   }
-  return `${JSON.stringify(toJsonValue(value), undefined, 2) ?? "null"}\n`;
+  if (isFolder) throw usage(`${output} is a directory. Name a file in it, or pass --as directory.`);
+  const single = target.k === "value" ? target.value : undefined;
+  const guessed = options.json === true ? "json" : guessedForm(output, single);
+  const form = fileForm(options.as) ?? guessed;
+  const value = await tableValue(target, form);
+  await saveFile(output, formed(records, value, form).pieces, saving);
 }
 
-function npyOf(value: unknown): Uint8Array {
-  if (!ArrayBuffer.isView(value) || value instanceof DataView)
-    throw unsupported(value, "npy", "json");
-  return encodeNpy(value);
+/** Of several tasks, a table has one row for each: its index and its artifacts. */
+async function tableValue(target: Target, as: FileForm): Promise<unknown> {
+  if (as !== "csv" || target.k === "value" || target.isOneTask) return valueOf(target);
+  const { artifacts } = target;
+  const indexName = artifacts.some(({ name }) => name === "index") ? "task" : "index";
+  const rows = new Map<string, [string, unknown][]>();
+  for (const { name, index, load } of artifacts) {
+    const key = index.join(",");
+    const row = rows.get(key) ?? [[indexName, key]];
+    rows.set(key, [...row, [name, await load()]]);
+  }
+  return [...rows.values()].map((row) => Object.fromEntries(row));
 }
 
-function unsupported(value: unknown, format: string, formats: string): MfError {
-  return new MfError("FORMAT_UNSUPPORTED", {
-    what: `A value of type ${Object.prototype.toString.call(value).slice(8, -1)}`,
-    format,
-    formats,
-  });
+function mustBeFolder(target: Target, as: ValueForm | undefined, isFolder: boolean): boolean {
+  if (as === "file") return isFolder && target.k === "value" && fileOf(target.value) !== undefined;
+  if (as !== undefined) return as === "directory";
+  return isFolder || (target.k === "value" && filesOf(target.value) !== undefined);
+}
+
+function fileForm(as: ValueForm | undefined): FileForm | undefined {
+  return as === "directory" ? undefined : as;
+}
+
+/** `-o losses.csv` says what is wanted, unless the value is a file or bytes, which are written as they are. */
+function guessedForm(path: string, value: unknown): FileForm {
+  const form = formOf(value);
+  if (form !== "json") return form;
+  const ending = /\.(csv|npy)$/i.exec(basename(path))?.[1]?.toLowerCase();
+  return ending === "csv" || ending === "npy" ? ending : "json";
+}
+
+async function print(
+  { terminal }: CommandContext,
+  { pieces, isText }: Formed,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!isText && terminal.isOutTty) {
+    throw new MfError("FORMAT_UNSUPPORTED", {
+      what: "bytes",
+      format: "text on a terminal",
+      formats: "-o FILE, --as json",
+    });
+  }
+  for await (const piece of pieces) {
+    if (signal.aborted) throw new MfError("INTERRUPTED");
+    const data = typeof piece === "string" ? "" : piece;
+    if (typeof piece === "string") terminal.out(piece);
+    // A reader that is slower than the disk is waited for.
+    await new Promise<void>((resolve) => process.stdout.write(data, () => resolve()));
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const facts = await stat(path).catch(() => undefined);
+  return facts?.isDirectory() === true;
+}
+
+/** What takes longer than a moment says how far it is. */
+function tellProgress({ clock, terminal }: CommandContext): {
+  readonly add: (bytes: number) => void;
+  end(): void;
+} {
+  const startedAt = clock.monotonic();
+  let bytes = 0;
+  let toldAt = startedAt + QUIET_MS - TELL_INTERVAL_MS;
+  let isLineOpen = false;
+  return {
+    add(more) {
+      bytes += more;
+      const now = clock.monotonic();
+      if (now - toldAt < TELL_INTERVAL_MS) return;
+      toldAt = now;
+      const text = `writing ${bytesText(bytes)}, ${durationText(now - startedAt)}`;
+      terminal.err(terminal.isLive ? `\r\u001B[K${text}` : `${text}\n`);
+      isLineOpen = terminal.isLive;
+    },
+    end() {
+      if (isLineOpen) terminal.err("\r\u001B[K");
+    },
+  };
+}
+
+function usage(message: string): MfError {
+  return new MfError("USAGE", { message, command: "get" });
 }

@@ -10,7 +10,7 @@ import type { Fact, FactRef } from "../model/fact.ts";
 import { runText, type Cid, type RunRef } from "../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../model/journal.ts";
 import type { ContentLocation } from "../store/ports.ts";
-import { readLocation } from "../store/segment/segment-reader.ts";
+import { readLocation, streamLocation } from "../store/segment/segment-reader.ts";
 import { contentCodecOf } from "./content-codec.ts";
 import { FACTS_MAX, type ReadSide } from "./control/read-side.ts";
 
@@ -77,6 +77,13 @@ export class Records {
   /** The whole content, verified. @throws MfError CONTENT_MISSING, CONTENT_MISMATCH */
   async read(id: Cid): Promise<Uint8Array> {
     return readVerified(id, await this.#locate(id));
+  }
+
+  /** The whole content in verified pieces, for what may be larger than memory. @throws MfError CONTENT_MISSING, CONTENT_MISMATCH */
+  async *stream(id: Cid): AsyncGenerator<Uint8Array> {
+    const location = await this.#locate(id);
+    if ("inline" in location) yield readVerified(id, location);
+    else yield* streamLocation(location);
   }
 
   /** The value: bytes as they are, or what a structured value decodes to. @throws MfError CONTENT_MISSING, CONTENT_MISMATCH */
