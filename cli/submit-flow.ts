@@ -3,6 +3,8 @@ import { access, constants, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { userInfo } from "node:os";
 import type { DaemonSide, SubmitAnswer } from "../src/client/control/daemon-side.ts";
+import { Records } from "../src/client/records.ts";
+import { resolveVersions } from "../src/client/resolve-versions.ts";
 import type { LoadedFlow } from "../src/code/load-flow.ts";
 import type { Cid } from "../src/model/ids.ts";
 import type { RunOptions } from "../src/model/journal.ts";
@@ -49,8 +51,10 @@ export async function submitFlow(
     ...(maxWorkers === undefined ? {} : { maxWorkers }),
     ...(on.length === 0 ? {} : { labels: on }),
   };
+  const versions = await resolveVersions(new Records(side), flowPackage.graph);
   return side.submit({
     flowPackage,
+    ...(Object.keys(versions).length === 0 ? {} : { versions }),
     params: Object.fromEntries(
       Object.entries(encoded).map(([name, { data, text }]) => [name, { data, text }]),
     ),

@@ -3,6 +3,9 @@
  * Where a daemon holds the store, the daemon runs it and this command follows.
  */
 import { connectDaemon, type DaemonConnection } from "../../src/client/control/control-client.ts";
+import { localReadSide } from "../../src/client/control/local-read-side.ts";
+import { Records } from "../../src/client/records.ts";
+import { resolveVersions } from "../../src/client/resolve-versions.ts";
 import type { RunHandle, RunRequest } from "../../src/engine/run-api.ts";
 import { MfError } from "../../src/model/errors.ts";
 import { runText } from "../../src/model/ids.ts";
@@ -113,6 +116,7 @@ async function runLoaded(
   const request: RunRequest = {
     params: await encodeParams(store, loaded.params, flowPackage.graph.name),
     sources: sources.values,
+    versions: await resolveVersions(new Records(localReadSide(store)), flowPackage.graph),
     user: userName(),
     noCache: !options.cache,
     ...(options.seed === undefined ? {} : { seed: options.seed }),

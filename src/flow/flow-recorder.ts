@@ -32,7 +32,7 @@ interface SwitchCall {
 }
 
 const PYTHON_OPTIONS = ["file", "fn", "requires", "out"];
-const FROM_FORM = /^[a-zA-Z][\w-]*\/[^/]+\/[a-zA-Z][\w-]*\/[^/]+$/;
+const FROM_FORM = /^[a-zA-Z][\w-]*\/[^/]+\/[a-zA-Z][\w-]*(?:\[\d+(?:,\d+)*\])?\/[^/]+$/;
 
 export class FlowRecorder {
   readonly functions = new Map<string, StepFunctions>();
@@ -236,7 +236,8 @@ export class FlowRecorder {
     if (ref.k === "from" && !FROM_FORM.test(ref.pathspec)) {
       this.#report(step, "FROM_INVALID", {
         message: `"${ref.pathspec}" does not name an artifact of another run.`,
-        remedy: "Write from('flow/latest/step.artifact').",
+        remedy:
+          "Write from('flow/latest/step.artifact'), in a foreach from('flow/latest/step[3].artifact').",
       });
     }
     const refusal = ref.k === "source" ? sourceRefusal(ref.spec) : undefined;

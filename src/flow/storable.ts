@@ -19,7 +19,10 @@ type Primitive = string | number | boolean | bigint | null | undefined;
 type AnyFunction = (...values: any[]) => unknown;
 
 /** T where it can be stored; otherwise T with the reason in place of the offending part. */
-export type Storable<T> = T extends Primitive | Known
+export type Storable<T> = unknown extends T ? T : StorableKnown<T>;
+
+/** Of what has a type at all: the value of a from() without one is looked at when it is stored. */
+type StorableKnown<T> = T extends Primitive | Known
   ? T
   : T extends AnyFunction
     ? { readonly __error: "a function cannot be stored as an artifact" }

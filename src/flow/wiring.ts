@@ -22,7 +22,8 @@ export function collect<T, S extends string>(
 }
 
 /**
- * A version of another run as an input: resolved when a run begins, and part of what its readers depend on.
+ * A version of another run as an input: resolved when a run begins, and part of what its readers depend on. One task of a foreach has
+ * its index in brackets, a part of an artifact its path: `from('sweep/latest/fit[3].model.weights')`.
  * @example f.step('report', { model: from<Model>('sweep/latest/best.model') }, ({ model }) => …)
  */
 export function from<T = unknown>(pathspec: `${string}/${string}/${string}`): Ref<T> {

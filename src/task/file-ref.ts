@@ -1,6 +1,6 @@
 /** A stored file as a step sees it; its content is looked up only when it is asked for. */
 import { createWriteStream, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FILE_BRAND, type FileInfo } from "../artifact/file-brand.ts";
@@ -52,8 +52,9 @@ export class StoredFileRef implements FileInfo {
   async #writeOut(): Promise<string> {
     // A directory for each content: two files may have one name, and libraries look at the extension.
     const folder = join(this.#access.tempDir(), this.id.slice(-16));
-    mkdirSync(folder, { recursive: true });
-    const path = join(folder, this.name.replaceAll(/[\\/\0]/g, "_") || "file");
+    // With its directories, where it has some: many data sets say what a file is by the directory it lies in.
+    const path = join(folder, ...safeParts(this.name));
+    mkdirSync(dirname(path), { recursive: true });
     await pipeline(Readable.from(this.stream()), createWriteStream(path, { mode: 0o400 }));
     return path;
   }
@@ -63,4 +64,11 @@ export class StoredFileRef implements FileInfo {
     if (location === undefined) throw new MfError("CONTENT_MISSING", { id: this.id });
     return location;
   }
+}
+
+/** A name comes with a value, so from anybody: no part of it leads out of the attempt's directory. */
+function safeParts(name: string): string[] {
+  const parts = name.split("/").map((part) => part.replaceAll(/[\\\0]/g, "_"));
+  const safe = parts.filter((part) => part !== "" && part !== "." && part !== "..");
+  return safe.length === 0 ? ["file"] : safe;
 }

@@ -57,6 +57,15 @@ const EXPECTED: Readonly<Record<string, readonly [code: string, message: RegExp]
     "TS2339",
     /Property 'coef' does not exist on type 'Handle<\{ r2: number; \}, "">'/,
   ],
+  "each over one file": [
+    "TS2345",
+    /'Ref<FileRef, "">' is not assignable to parameter of type 'Ref<List, "">'/,
+  ],
+  "list of files taken for one": ["TS2339", /Property 'text' does not exist on type 'FileRef\[\]'/],
+  "source without its scheme": [
+    "TS2345",
+    /'"data\/iris\.csv"' is not assignable to parameter of type '`file:\$\{string\}`'/,
+  ],
   "Python step without its file": ["TS2741", /Property 'file' is missing/],
   "raw value as an input": ["TS2322", /Type 'number' is not assignable to type 'Input'/],
 };

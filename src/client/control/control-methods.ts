@@ -152,6 +152,7 @@ function submitRequest(value: unknown): SubmitRequest {
       throw badParameter("an encoded parameter");
   }
   sources(request["sources"]);
+  if (request["versions"] !== undefined) contentIds(Object.values(record(request["versions"])));
   if (request["contents"] !== undefined) contentIds(request["contents"]);
   text(request["user"]);
   if (request["seed"] !== undefined && typeof request["seed"] !== "string")

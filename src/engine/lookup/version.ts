@@ -29,7 +29,10 @@ export async function resolveVersion(store: Store, text: string): Promise<InputS
     const known = outputs.slice(0, 5).map(taskText).join(", ");
     throw new MfError("PATHSPEC_NOT_FOUND", {
       pathspec: text,
-      reason: "that task has not succeeded in that run",
+      reason:
+        spec.index === undefined && outputs.length > 0
+          ? `${spec.step} stands in a foreach there, and from() reads one task`
+          : "that task has not succeeded in that run",
       hint: known === "" ? "`mf status RUN` shows its steps." : `There are: ${known}.`,
     });
   }

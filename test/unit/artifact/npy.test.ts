@@ -66,8 +66,43 @@ test("numpy reads what is written: dtype, shape and every element", (t) => {
   }
 });
 
-test("what is no typed array is refused", () => {
-  for (const value of [[1, 2], "text", null, new DataView(new ArrayBuffer(8))]) {
+test("lists of numbers, as deep as they go, are written as the array they are", () => {
+  const same: readonly (readonly [unknown, TypedArray])[] = [
+    [[1, 2.5], Float64Array.of(1, 2.5)],
+    [
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      withShape(Float64Array.of(1, 2, 3, 4, 5, 6), [2, 3]),
+    ],
+    [[[[1], [2]]], withShape(Float64Array.of(1, 2), [1, 2, 1])],
+    [[1n, -2n], BigInt64Array.of(1n, -2n)],
+    [[Int8Array.of(1, 2), Int8Array.of(3, 4)], withShape(Int8Array.of(1, 2, 3, 4), [2, 2])],
+    [[], new Float64Array(0)],
+    [[[], []], withShape(new Float64Array(0), [2, 0])],
+  ];
+  for (const [list, array] of same) assert.deepEqual(encodeNpy(list), encodeNpy(array));
+});
+
+test("what is no array of numbers is refused", () => {
+  const deep: unknown = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner], 1);
+  const wrong = [
+    "text",
+    null,
+    5,
+    new DataView(new ArrayBuffer(8)),
+    [1, "2"],
+    [1, 2n],
+    [[1], [2, 3]],
+    [[1], 2],
+    [2n ** 63n],
+    [Int8Array.of(1), Int16Array.of(1)],
+    [Int8Array.of(1), Int8Array.of(1, 2)],
+    [null],
+    deep,
+  ];
+  for (const value of wrong) {
     assert.throws(
       () => encodeNpy(value),
       (error) => isMfError(error, "FORMAT_UNSUPPORTED"),

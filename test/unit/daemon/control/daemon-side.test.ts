@@ -100,6 +100,40 @@ test("a submitted run gets the ids of the bytes that came, and this peer for an 
   });
 });
 
+test("what a run was given goes with it: sources as they came, files to another peer", async () => {
+  let got: RunRequest | undefined;
+  const spread: unknown[] = [];
+  const side = createDaemonSide(
+    parts({
+      exchange: {
+        bring: async () => undefined,
+        spread: (...given) => void spread.push(given),
+      },
+      ownership: {
+        async submit(_flow, request) {
+          got = request;
+          return { handle: { run: RUN_REF }, copies: 1 };
+        },
+      },
+    }),
+  );
+  const file = cidOf("raw", Buffer.from("a"));
+  const sources = {
+    "file:a.csv": { data: encodeValue("a").data, version: file, files: 1, bytes: 1 },
+  };
+  await side.submit({
+    flowPackage: flowPackage({ steps: [{ name: "load" }] }),
+    params: {},
+    user: "ada",
+    options: {},
+    sources,
+    contents: [file],
+    versions: { "f/latest/a/b": file },
+  });
+  assert.deepEqual(spread, [[[file], 2]]);
+  assert.deepEqual(got, { params: {}, user: "ada", sources, versions: { "f/latest/a/b": file } });
+});
+
 test("a ticket has the addresses of this peer", async () => {
   const asked: unknown[] = [];
   const admission = {
