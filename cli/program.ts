@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option, type OutputConfiguration } from "commander";
 import { MfError } from "../src/model/errors.ts";
 import type { Action, CommandContext } from "./command-context.ts";
+import { addGetCommands, GET_COMMAND_NAMES } from "./get-commands.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
@@ -56,7 +57,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "status",
   "logs",
   "ls-versions",
-  "get",
+  ...GET_COMMAND_NAMES,
   "init",
   "completion",
   "doctor",
@@ -82,6 +83,7 @@ export function createProgram(
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
   addReadCommands(program, choose);
+  addGetCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
     command.exitOverride();
@@ -187,38 +189,6 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
     .action((prefix, options) =>
       choose(async (context) =>
         (await import("./commands/ls-versions.ts")).lsVersionsCommand(context, prefix, options),
-      ),
-    );
-  program
-    .command("get")
-    .description("print or save an artifact or a source, verified by its hash")
-    .argument("<pathspec>", "flow/run/step[index][/artifact], flow/run/source:PATH, or c:ID")
-    .option("-o, --output <path>", "write to a file or a directory; - is stdout")
-    .addOption(
-      new Option("--as <form>", "form (default: as -o is named, else JSON)").choices([
-        "json",
-        "bytes",
-        "npy",
-        "csv",
-        "file",
-        "directory",
-      ]),
-    )
-    .option("--force", "replace files that exist")
-    .addHelpText(
-      "after",
-      [
-        "",
-        "Examples:",
-        "  mf get sweep/latest/best/winner",
-        "  mf get sweep/latest/best/table -o table.csv",
-        "  mf get 'sweep/latest/fit[3]' -o fit3/             one file for each artifact",
-        "  mf get sweep/latest/source:data/iris.csv -o .     what the run read",
-      ].join("\n"),
-    )
-    .action((pathspec, options) =>
-      choose(async (context) =>
-        (await import("./commands/get.ts")).getCommand(context, pathspec, options),
       ),
     );
 }

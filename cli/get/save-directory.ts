@@ -124,7 +124,10 @@ async function moveInto(place: string, { beside, files, force }: Move): Promise<
 /** A link inside the directory could lead anywhere; the directory itself may be one. */
 async function makeOwnFolder(folder: string, mayBeLink: boolean): Promise<void> {
   const there = await lstat(folder).catch(() => undefined);
-  if (there === undefined) return void (await mkdir(folder));
+  if (there === undefined) {
+    await mkdir(folder);
+    return;
+  }
   if (there.isDirectory() || (mayBeLink && there.isSymbolicLink())) return;
   throw new MfError("USAGE", { message: `${folder} is no directory.`, command: "get" });
 }

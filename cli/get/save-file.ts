@@ -90,7 +90,8 @@ async function writeInto(path: string, pieces: Pieces, { signal, onBytes }: Savi
       if (signal.aborted) throw new MfError("INTERRUPTED");
       const data = typeof piece === "string" ? Buffer.from(piece) : piece;
       for (let at = 0; at < data.length;)
-        at += (await file.write(data, at, Math.min(WRITE_BYTES_MAX, data.length - at))).bytesWritten;
+        at += (await file.write(data, at, Math.min(WRITE_BYTES_MAX, data.length - at)))
+          .bytesWritten;
       onBytes(data.length);
     }
   } finally {

@@ -154,11 +154,20 @@ function ownValue(item: Readonly<Record<string, unknown>> | undefined, name: str
 }
 
 function cellText(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  if (value === "") return '""';
-  if (typeof value === "object" && isDate(value))
-    return Number.isNaN(value.getTime()) ? "" : value.toISOString();
-  return quoted(String(value));
+  switch (typeof value) {
+    case "string":
+      return value === "" ? '""' : quoted(value);
+    case "number":
+    case "bigint":
+    case "boolean":
+      return String(value);
+    case "object":
+      return value === null || !isDate(value) || Number.isNaN(value.getTime())
+        ? ""
+        : value.toISOString();
+    default:
+      return "";
+  }
 }
 
 function quoted(text: string): string {

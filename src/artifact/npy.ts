@@ -66,8 +66,7 @@ function nestedArray(value: unknown): Shaped | undefined {
 
 function flatArray(values: readonly unknown[]): TypedArray | undefined {
   const [first] = values;
-  if (values.every((value) => typeof value === "number"))
-    return Float64Array.from(values);
+  if (values.every((value) => typeof value === "number")) return Float64Array.from(values);
   if (values.every((value) => typeof value === "bigint"))
     return values.every((value) => BigInt.asIntN(64, value) === value)
       ? BigInt64Array.from(values)

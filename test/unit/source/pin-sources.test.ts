@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   appendFileSync,
   mkdirSync,
@@ -10,6 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
@@ -155,10 +156,12 @@ test("links lead to what they mean; rings, links to nothing and other things are
   symlinkSync("nowhere", join(lost.folder, "d/lost"));
   assert.match(await lost.refusal("file:d/"), /\/d\/lost is a link to nothing/);
   assert.deepEqual(await lost.names("file:d/a"), ["a"]);
-  const pipe = new Place({ "d/a": "a" });
-  execFileSync("mkfifo", [join(pipe.folder, "d/pipe")]);
-  assert.match(await pipe.refusal("file:d/"), /\/d\/pipe is neither a file nor a directory/);
-  assert.match(await pipe.refusal("file:d/pipe"), /neither/);
+  const other = new Place({ "d/a": "a" });
+  const server = createServer().listen(join(other.folder, "d/socket"));
+  await once(server, "listening");
+  assert.match(await other.refusal("file:d/"), /\/d\/socket is neither a file nor a directory/);
+  assert.match(await other.refusal("file:d/socket"), /neither/);
+  server.close();
 });
 
 test("what is not there is told before anything is stored", async () => {
