@@ -165,7 +165,9 @@ function cellText(value: unknown): string {
       return value === null || !isDate(value) || Number.isNaN(value.getTime())
         ? ""
         : value.toISOString();
-    default:
+    case "undefined":
+    case "function":
+    case "symbol":
       return "";
   }
 }
