@@ -29,17 +29,34 @@ export function addLabelOptions(command: Command): Command {
     .option("--production", `branch ${PRODUCTION_BRANCH} of the project`);
 }
 
-/** @throws MfError TAG_INVALID, TAG_RESERVED, USAGE */
-export function readRunLabels(
-  { tag = [], project, branch, production = false }: RunLabelOptions,
+/** What was typed wrong, told before anything is loaded. @throws MfError TAG_INVALID, TAG_RESERVED, USAGE */
+export function checkRunLabels(
+  { tag = [], branch, production = false }: RunLabelOptions,
   command: string,
-  env: NodeJS.ProcessEnv = process.env,
+): void {
+  const usage = (message: string): MfError => new MfError("USAGE", { message, command });
+  for (const each of tag) checkGivenTag(each);
+  if (new Set(tag).size > TAGS_MAX) throw usage(`A run has at most ${TAGS_MAX} tags.`);
+  if (branch !== undefined && production) throw usage("--production is a branch: leave --branch.");
+  userName();
+}
+
+export interface RunPlace {
+  readonly command: string;
+  /** What the flow itself says. */
+  readonly project?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** @throws MfError USAGE */
+export function readRunLabels(
+  { tag = [], branch, production = false, ...options }: RunLabelOptions,
+  { command, project: ofFlow, env = process.env }: RunPlace,
 ): RunLabels {
   const usage = (message: string): MfError => new MfError("USAGE", { message, command });
   const tags = [...new Set(tag)];
-  for (const each of tags) checkGivenTag(each);
-  if (tags.length > TAGS_MAX) throw usage(`A run has at most ${TAGS_MAX} tags.`);
-  if (branch !== undefined && production) throw usage("--production is a branch: leave --branch.");
+  const isGiven = options.project !== undefined && options.project !== "";
+  const project = isGiven ? options.project : ofFlow;
   if (project === undefined || project === "") {
     if (branch !== undefined || production)
       throw usage(
@@ -48,7 +65,8 @@ export function readRunLabels(
     return { tags };
   }
   const ofEnv = env["MF_BRANCH"];
-  const given = branch ?? (ofEnv === undefined || ofEnv === "" ? `user.${userName()}` : ofEnv);
+  const usual = ofEnv === undefined || ofEnv === "" ? `user.${userName(env)}` : ofEnv;
+  const given = branch ?? usual;
   return {
     tags,
     project: checkedName(project, "a project", usage),

@@ -32,7 +32,10 @@ export async function submitFlow(
   const putFile = (path: string): Promise<{ id: Cid; bytes: number }> => putThere(side, path);
   const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
   const { seed, maxTasks, maxWorkers, on = [] } = settings;
-  const labels = readRunLabels(settings, "submit");
+  const labels = readRunLabels(settings, {
+    command: "submit",
+    project: flowPackage.graph.project,
+  });
   const options: RunOptions = {
     noCache: !settings.cache,
     ...(maxTasks === undefined ? {} : { maxTasks }),

@@ -15,7 +15,7 @@ import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
-import { readRunLabels, type RunLabelOptions } from "../run-labels.ts";
+import { checkRunLabels, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
 import { announceSubmission, submitFlow } from "../submit-flow.ts";
 import { userName, rootNote } from "../user-name.ts";
 
@@ -33,8 +33,7 @@ export async function runCommand(
   file: string,
   options: RunOptions,
 ): Promise<number> {
-  // What was typed wrong is told before anything is loaded.
-  readRunLabels(options, "run");
+  checkRunLabels(options, "run");
   const interrupt = listenForInterrupt();
   const params = await readParams(options, "run");
   const loading = loadUnlessInterrupted(context, file, {
@@ -109,7 +108,10 @@ async function runLoaded(
 ): Promise<number> {
   const { loaded, side, interrupt } = run;
   const flowPackage = loaded.package;
-  const { tags, ...belongsTo } = readRunLabels(options, "run");
+  const { tags, ...belongsTo } = readRunLabels(options, {
+    command: "run",
+    project: flowPackage.graph.project,
+  });
   const user = userName();
   const request: RunRequest = {
     params: await encodeParams(side.store, loaded.params, flowPackage.graph.name),

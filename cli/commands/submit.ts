@@ -4,7 +4,7 @@ import { withDaemon } from "../compose.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
-import { readRunLabels } from "../run-labels.ts";
+import { checkRunLabels } from "../run-labels.ts";
 import { rootNote } from "../user-name.ts";
 import { announceSubmission, submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
@@ -21,8 +21,7 @@ export async function submitCommand(
   file: string,
   options: SubmitOptions,
 ): Promise<number> {
-  // What was typed wrong is told before anything is loaded.
-  readRunLabels(options, "submit");
+  checkRunLabels(options, "submit");
   const interrupt = listenForInterrupt();
   try {
     const params = await readParams(options, "submit");

@@ -15,7 +15,8 @@ import type {
 import type { ReadSide } from "../../src/client/control/read-side.ts";
 import type { FlowPackage } from "../../src/code/flow-package.ts";
 import type { RunHandle, RunRequest, RunResult } from "../../src/engine/run-api.ts";
-import { runText } from "../../src/model/ids.ts";
+import { fromPathspecs } from "../../src/graph/from-pathspecs.ts";
+import { runText, type Cid } from "../../src/model/ids.ts";
 import { checkGivenTag } from "../../src/model/run-tags.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
@@ -101,11 +102,29 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
   };
 }
 
+/** What a from() names is looked for in the whole mesh, while the engine looks in this store only. */
+async function versionsOf(
+  { catalog }: DaemonSideParts,
+  { flowPackage, versions = {} }: SubmitRequest,
+): Promise<Pick<RunRequest, "versions">> {
+  const pathspecs = fromPathspecs(flowPackage.graph).filter(
+    (pathspec) => !Object.hasOwn(versions, pathspec),
+  );
+  const found = await Promise.all(
+    pathspecs.map(async (pathspec): Promise<[string, Cid][]> => {
+      const resolved = await catalog.resolve(pathspec);
+      // What is no single artifact is the engine's to refuse.
+      return resolved.kind === "artifact" ? [[pathspec, resolved.artifact.ref.id]] : [];
+    }),
+  );
+  const all = { ...versions, ...Object.fromEntries(found.flat()) };
+  return Object.keys(all).length === 0 ? {} : { versions: all };
+}
+
 /** The ids of parameters are those of the bytes that came, whatever the asker thinks. */
-async function submit(
-  { ownership, mark, name }: DaemonSideParts,
-  { flowPackage, params, options, tags = [], ...request }: SubmitRequest,
-): Promise<SubmitAnswer> {
+async function submit(parts: DaemonSideParts, given: SubmitRequest): Promise<SubmitAnswer> {
+  const { ownership, mark, name } = parts;
+  const { flowPackage, params, options, tags = [], ...request } = given;
   const values = Object.entries(params).map(
     ([param, { data, text }]) => [param, { id: cidOf("messagepack", data), data, text }] as const,
   );
@@ -113,6 +132,7 @@ async function submit(
   const { handle, copies } = await ownership.submit(flowPackage, {
     ...options,
     ...request,
+    ...(await versionsOf(parts, given)),
     params: Object.fromEntries(values),
   });
   const run = runText(handle.run);

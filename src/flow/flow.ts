@@ -31,6 +31,8 @@ export interface Flow<P extends ParamShape> extends Scope<""> {
 export interface FlowSettings {
   /** One line about the flow, for lists and diagrams. */
   readonly doc?: string;
+  /** The project its runs belong to; `--project` and MF_PROJECT say another. */
+  readonly project?: string;
 }
 
 // oxlint-disable-next-line typescript/no-generated-empty-object-type -- the object without parameters
@@ -90,7 +92,7 @@ function makeScope(recorder: FlowRecorder, within: ArmRef | undefined): object {
 
 function graphOf(
   recorder: FlowRecorder,
-  about: { readonly name: string; readonly doc?: string },
+  about: { readonly name: string } & FlowSettings,
   options: GraphOptions,
 ): FlowGraph {
   const { problems, ...declared } = recorder.declared(options.encode);

@@ -29,8 +29,10 @@ export async function findRun(store: RunLists, flow: string, run: string): Promi
   });
 }
 
+/** Runs that only verify another are passed over where there are others. */
 function newestOf(runs: readonly RunSummary[]): RunSummary | undefined {
-  return runs.find((summary) => summary.state === "succeeded") ?? runs[0];
+  const own = runs.filter(({ origin }) => origin?.how !== "verify");
+  return own.find(({ state }) => state === "succeeded") ?? own[0] ?? runs[0];
 }
 
 /** Named where there is no such tag. */

@@ -7,7 +7,7 @@ import type { PeerId, PeerView } from "../../../../src/model/peer.ts";
 import { cidOf } from "../../../../src/artifact/cid.ts";
 import { encodeValue } from "../../../../src/artifact/codec.ts";
 import type { RunRequest } from "../../../../src/engine/run-api.ts";
-import { flowPackage } from "../../../support/engine-fixture.ts";
+import { each, flowPackage } from "../../../support/engine-fixture.ts";
 import { fakeDaemon, RUN, RUN_REF } from "../../../support/fake-daemon.ts";
 
 const view = (name: string, id: string, more: Partial<PeerView> = {}): PeerView => ({
@@ -98,6 +98,72 @@ test("a submitted run gets the ids of the bytes that came, and this peer for an 
     noCache: true,
     labels: ["gpu"],
   });
+});
+
+test("what a flow reads of other runs is found in the mesh, unless the asker says what it is", async () => {
+  const asked: string[] = [];
+  const made: Cid = "bafmade" as Cid;
+  const given: Cid = "bafgiven" as Cid;
+  let got: RunRequest | undefined;
+  const side = createDaemonSide(
+    parts({
+      catalog: {
+        ...fakeDaemon(),
+        async resolve(pathspec) {
+          asked.push(pathspec);
+          const ref = { id: made, bytes: 1, kind: "number" };
+          return { kind: "artifact", artifact: { pathspec, name: "x", index: [], ref, path: [] } };
+        },
+      },
+      ownership: {
+        async submit(_flow, request) {
+          got = request;
+          return { handle: { run: RUN_REF }, copies: 1 };
+        },
+      },
+    }),
+  );
+  const from = (pathspec: string) => ({ k: "from", pathspec }) as const;
+  const inputs = { a: from("other/@best/load.x"), b: each(from("other/@best/load.x")) };
+  await side.submit({
+    flowPackage: flowPackage({
+      steps: [{ name: "s", inputs: { ...inputs, c: from("o/latest/s.y") } }],
+    }),
+    params: {},
+    user: "ada",
+    options: {},
+    versions: { "o/latest/s.y": given },
+  });
+  assert.deepEqual(asked, ["other/@best/load.x"]);
+  assert.deepEqual(got?.versions, { "other/@best/load.x": made, "o/latest/s.y": given });
+});
+
+test("tags of a submission are checked before it begins and given when it has", async () => {
+  const marked: unknown[] = [];
+  let runs = 0;
+  const side = createDaemonSide(
+    parts({
+      mark: async (changes) => {
+        marked.push(...changes);
+        return [];
+      },
+      ownership: {
+        async submit() {
+          runs++;
+          return { handle: { run: RUN_REF }, copies: 1 };
+        },
+      },
+    }),
+  );
+  const request = { params: {}, user: "ada", options: {} };
+  const flow = flowPackage({ steps: [{ name: "load" }] });
+  await assert.rejects(
+    side.submit({ ...request, flowPackage: flow, tags: ["ok", "user:bob"] }),
+    (error) => isMfError(error, "TAG_RESERVED"),
+  );
+  assert.equal(runs, 0);
+  await side.submit({ ...request, flowPackage: flow, tags: ["best"] });
+  assert.deepEqual(marked, [{ kind: "tag", on: RUN, name: "best", value: "", user: "ada" }]);
 });
 
 test("a ticket has the addresses of this peer", async () => {
