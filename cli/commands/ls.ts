@@ -57,9 +57,12 @@ export async function lsCommand(
     for (const row of rows) terminal.out(`${runText(row.run)}\n`);
     return 0;
   }
+  // A terminal is narrow; in a pipe the columns are always the same.
+  const isShown = ({ text }: Column<RunSummary>): boolean =>
+    !terminal.isOutTty || rows.some((row) => text(row) !== "");
   writeTable(terminal, rows, [
     ...columns(context),
-    ...(options.wide === true ? wideColumns(marks) : []),
+    ...(options.wide === true ? wideColumns(marks).filter(isShown) : []),
   ]);
   return 0;
 }

@@ -20,7 +20,13 @@ import {
 import { othersAlive, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 import type { RequestType, Transport } from "../../src/wire/transport.ts";
 import { MarkBook, markMessages } from "./mark-book.ts";
-import { ASK_MS_MAX, COMPARE_INTERVAL_MS, LOAD_SLICE, WRITES_WAITING_MAX } from "./marks-limits.ts";
+import {
+  ASK_MS_MAX,
+  COMPARE_INTERVAL_MS,
+  LOAD_SLICE,
+  PAGES_PER_BUCKET_MAX,
+  WRITES_WAITING_MAX,
+} from "./marks-limits.ts";
 
 export interface MarksDeps {
   readonly transport: Pick<Transport, "self" | "request" | "handle" | "subscribe">;
@@ -146,10 +152,10 @@ class MarksService implements Marks {
     for (const bucket of new Set(buckets)) await this.#exchange(peer, bucket);
   }
 
-  /** Pages go up in the order of hashes, so whatever the other side answers, this ends. */
+  /** Pages go up in the order of hashes, and so many are enough: whatever the other side answers, this ends. */
   async #exchange(peer: PeerId, bucket: number): Promise<void> {
     let after: Uint8Array | undefined;
-    for (;;) {
+    for (let pages = 0; pages < PAGES_PER_BUCKET_MAX; pages++) {
       const page = this.#book.page(bucket, after);
       const { marks, wants, through } = await this.#ask(peer, exchangeMarks, page);
       await this.#take(peer, marks);

@@ -58,10 +58,17 @@ export function isSet(mark: Mark): boolean {
   return mark.value !== undefined;
 }
 
+/** Of one that is refused. */
+const TAG_CHARS_SHOWN = 60;
+
 /** @throws MfError TAG_INVALID */
 export function checkTag(tag: string): string {
   const reason = tagFault(tag);
-  if (reason !== undefined) throw new MfError("TAG_INVALID", { tag, reason });
+  if (reason !== undefined)
+    throw new MfError("TAG_INVALID", {
+      tag: tag.length > TAG_CHARS_SHOWN ? `${tag.slice(0, TAG_CHARS_SHOWN)}…` : tag,
+      reason,
+    });
   return tag;
 }
 

@@ -86,7 +86,7 @@ describe("one machine", () => {
     assert.equal(errorOf(refused).code, "TAG_RESERVED");
     const removed = await place.mf(["tag", first, "good", "user:ada", "--remove", "--json"], ada);
     assert.equal(errorOf(removed).code, "TAG_RESERVED");
-    assert.deepEqual((await place.json(["tag", first, "--json"], ada)) as object, {
+    assert.deepEqual(await place.json(["tag", first, "--json"], ada), {
       run: first,
       tags: ["best", "good", "v1"],
       systemTags: (await rows("--mine"))[0]?.systemTags,

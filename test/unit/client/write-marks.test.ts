@@ -21,7 +21,7 @@ const tag = (name: string, value: string | undefined = ""): MarkChange => ({
   user: "ada",
   ...(value === undefined ? {} : { value }),
 });
-const off = ({ value: _, ...change }: MarkChange): MarkChange => change;
+const off = ({ kind, on, name, user }: MarkChange): MarkChange => ({ kind, on, name, user });
 const byKey = (marks: readonly Mark[]): Map<string, Mark> =>
   new Map(marks.map((mark) => [markKey(mark), mark]));
 const mark = (name: string, at = 1): Mark => ({
