@@ -1,7 +1,6 @@
 /** Hands a loaded flow to the daemon: files first, then the package with its parameters. */
 import { access, constants, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { userInfo } from "node:os";
 import type { DaemonSide, SubmitAnswer } from "../src/client/control/daemon-side.ts";
 import { Records } from "../src/client/records.ts";
 import { resolveVersions } from "../src/client/resolve-versions.ts";
@@ -11,11 +10,13 @@ import type { RunOptions } from "../src/model/journal.ts";
 import type { PinnedSources } from "../src/source/pin-sources.ts";
 import type { CommandContext } from "./command-context.ts";
 import { encodeParams } from "./param-values.ts";
+import { readRunLabels, type RunLabelOptions } from "./run-labels.ts";
+import { userName } from "./user-name.ts";
 
 /** Files of one run that are copied to another peer as it begins; of more, each is copied where it is read. */
 const COPIED_FILES_MAX = 10_000;
 
-export interface SubmitSettings {
+export interface SubmitSettings extends RunLabelOptions {
   readonly cache: boolean;
   readonly seed?: string;
   readonly maxTasks?: number;
@@ -45,6 +46,10 @@ export async function submitFlow(
   };
   const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
   const { seed, maxTasks, maxWorkers, on = [] } = settings;
+  const labels = readRunLabels(settings, {
+    command: "submit",
+    project: flowPackage.graph.project,
+  });
   const options: RunOptions = {
     noCache: !settings.cache,
     ...(maxTasks === undefined ? {} : { maxTasks }),
@@ -63,6 +68,7 @@ export async function submitFlow(
     user: userName(),
     ...(seed === undefined ? {} : { seed }),
     options,
+    ...labels,
   });
 }
 
@@ -76,13 +82,4 @@ export async function putThere(
   if ((await stat(file)).isDirectory())
     throw Object.assign(new Error(`${file} is a directory`), { code: "EISDIR" });
   return side.putFile(file);
-}
-
-/** A container may run as a number that has no name. */
-export function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "unknown");
-  }
 }

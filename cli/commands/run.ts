@@ -19,9 +19,11 @@ import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
 import { daemonFiles, readSources } from "../source-values.ts";
-import { announceSubmission, submitFlow, userName } from "../submit-flow.ts";
+import { checkRunLabels, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
+import { announceSubmission, submitFlow } from "../submit-flow.ts";
+import { userName, rootNote } from "../user-name.ts";
 
-export interface RunOptions extends CommonOptions, ParamOptions {
+export interface RunOptions extends CommonOptions, ParamOptions, RunLabelOptions {
   readonly check: boolean;
   readonly cache: boolean;
   readonly seed?: string;
@@ -35,6 +37,7 @@ export async function runCommand(
   file: string,
   options: RunOptions,
 ): Promise<number> {
+  checkRunLabels(options, "run");
   const interrupt = listenForInterrupt();
   const params = await readParams(options, "run");
   const loading = loadUnlessInterrupted(context, file, {
@@ -87,7 +90,10 @@ async function runByDaemon(
     const sources = await readSources(context, loaded, { store, interrupt, isQuiet });
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
     const { run } = await submitFlow(daemon.side, loaded, { ...options, sources });
-    if (!isQuiet) context.terminal.err(`run ${run}\n`);
+    if (!isQuiet) {
+      const note = rootNote();
+      context.terminal.err(`run ${run}\n${note === undefined ? "" : `${note}\n`}`);
+    }
     const { side } = daemon;
     return await followRun(context, { ...options, side, run, interrupt, onInterrupt: "cancel" });
   } finally {
@@ -111,25 +117,41 @@ async function runLoaded(
   const flowPackage = loaded.package;
   const { isQuiet } = outputOf(options);
   const { store } = side;
+  const { tags, ...belongsTo } = readRunLabels(options, {
+    command: "run",
+    project: flowPackage.graph.project,
+  });
   const sources = await readSources(context, loaded, { store, interrupt, isQuiet });
   if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
+  const user = userName();
   const request: RunRequest = {
     params: await encodeParams(store, loaded.params, flowPackage.graph.name),
     sources: sources.values,
     versions: await resolveVersions(new Records(localReadSide(store)), flowPackage.graph),
-    user: userName(),
+    user,
     noCache: !options.cache,
+    ...belongsTo,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.maxTasks === undefined ? {} : { maxTasks: options.maxTasks }),
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
   };
   const handle = await side.engine.start(flowPackage, request);
+  const on = runText(handle.run);
+  const given = tags.map((name) => ({ kind: "tag", on, name, value: "", user }) as const);
+  const marked = given.length === 0 ? Promise.resolve([]) : side.mark(given);
+  // The run goes on beside it; a tag that could not be written is told at the end.
+  marked.catch(() => undefined);
   const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
-  if (!isQuiet) display.say(`run ${runText(handle.run)}`);
+  if (!isQuiet) {
+    display.say(`run ${on}`);
+    const note = rootNote();
+    if (note !== undefined) display.say(note);
+  }
   interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
   try {
     const result = await handle.finished;
     display.stop();
+    await marked;
     return reportRun(context, result, options);
   } finally {
     display.stop();

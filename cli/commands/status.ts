@@ -4,7 +4,9 @@ import { LONE_PEER, withReadSide } from "../compose.ts";
 import { hasEnded } from "../../src/client/run-result.ts";
 import { fromErrorRecord } from "../../src/model/errors.ts";
 import { errorText } from "../render-error.ts";
+import { marksByRun, type RunMarks } from "../../src/model/run-tags.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
+import { oneLine } from "../output/text-width.ts";
 import { peersText } from "../output/run-display.ts";
 import { writeTable } from "../output/table.ts";
 
@@ -13,10 +15,11 @@ export async function statusCommand(
   run: string,
   options: CommonOptions,
 ): Promise<number> {
-  const { status, hasDaemon } = await withReadSide(context, async (readSide, daemon) => ({
-    status: await readSide.status(run),
-    hasDaemon: daemon !== undefined,
-  }));
+  const { status, marks, hasDaemon } = await withReadSide(context, async (readSide, daemon) => {
+    const status = await readSide.status(run);
+    const marks = marksByRun(await readSide.marks()).get(status.run);
+    return { status, marks, hasDaemon: daemon !== undefined };
+  });
   if (options.json === true) {
     writeJson(context, status);
     return 0;
@@ -26,7 +29,7 @@ export async function statusCommand(
   if (terminal.isOutTty) {
     const { attempts } = status;
     terminal.out(
-      `run ${paint.bold(status.run)} ${stateStyle(paint, status.state)(status.state)}, owner ${status.owner}, ${attempts.total} attempts (${attempts.failed} failed, ${attempts.lost} lost)\n\n`,
+      `run ${paint.bold(status.run)} ${stateStyle(paint, status.state)(status.state)}, owner ${status.owner}, ${attempts.total} attempts (${attempts.failed} failed, ${attempts.lost} lost)\n${marksText(marks)}\n`,
     );
   }
   writeTable(terminal, status.steps, [
@@ -44,4 +47,15 @@ export async function statusCommand(
   if (status.error !== undefined)
     terminal.err(errorText(fromErrorRecord(status.error), terminal.colourErr));
   return 0;
+}
+
+/** One line each, where there are any. */
+function marksText(marks: RunMarks | undefined): string {
+  if (marks === undefined) return "";
+  const { tags, note, isPinned } = marks;
+  return [
+    ...(tags.length === 0 ? [] : [`tags ${tags.join(" ")}\n`]),
+    ...(isPinned ? ["pinned\n"] : []),
+    ...(note === undefined ? [] : [`note ${oneLine(note)}\n`]),
+  ].join("");
 }

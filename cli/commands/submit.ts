@@ -5,6 +5,8 @@ import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-so
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { daemonFiles, readSources } from "../source-values.ts";
+import { checkRunLabels } from "../run-labels.ts";
+import { rootNote } from "../user-name.ts";
 import { announceSubmission, submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { DaemonSide } from "../../src/client/control/daemon-side.ts";
@@ -20,6 +22,7 @@ export async function submitCommand(
   file: string,
   options: SubmitOptions,
 ): Promise<number> {
+  checkRunLabels(options, "submit");
   const interrupt = listenForInterrupt();
   try {
     const params = await readParams(options, "submit");
@@ -63,6 +66,8 @@ async function submitAndFollow(
   if (!isQuiet) {
     const kept = copies > 1 ? `kept by ${copies} peers` : "kept by one peer only";
     context.terminal.err(`run ${run}, owner ${owner}, ${kept}\n`);
+    const note = rootNote();
+    if (note !== undefined) context.terminal.err(`${note}\n`);
   }
   return followRun(context, { ...options, side, run, interrupt, onInterrupt: "detach" });
 }

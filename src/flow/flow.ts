@@ -52,6 +52,8 @@ type SourceOf<S extends SourceText> = S extends `file:${infer Path}`
 export interface FlowSettings {
   /** One line about the flow, for lists and diagrams. */
   readonly doc?: string;
+  /** The project its runs belong to; `--project` and MF_PROJECT say another. */
+  readonly project?: string;
 }
 
 // oxlint-disable-next-line typescript/no-generated-empty-object-type -- the object without parameters
@@ -116,7 +118,7 @@ function makeScope(recorder: FlowRecorder, within: ArmRef | undefined): object {
 
 function graphOf(
   recorder: FlowRecorder,
-  about: { readonly name: string; readonly doc?: string },
+  about: { readonly name: string } & FlowSettings,
   options: GraphOptions,
 ): FlowGraph {
   const { problems, ...declared } = recorder.declared(options.encode);

@@ -35,8 +35,15 @@ export function buildGraph(flow: DeclaredFlow): BuiltGraph {
   for (const item of flow.items) {
     if (item.kind === "switch") checkCases(state, item);
   }
-  const { name, doc, params } = flow;
-  const graph: FlowGraph = { name, ...(doc === undefined ? {} : { doc }), params, steps, switches };
+  const { name, doc, project, params } = flow;
+  const graph: FlowGraph = {
+    name,
+    ...(doc === undefined ? {} : { doc }),
+    ...(project === undefined ? {} : { project }),
+    params,
+    steps,
+    switches,
+  };
   return { graph, problems: state.problems };
 }
 

@@ -11,6 +11,7 @@ import type {
 export interface DeclaredFlow {
   readonly name: string;
   readonly doc?: string;
+  readonly project?: string;
   readonly params: readonly ParamDeclaration[];
   /** In order of declaration; a switch comes before the steps of its arms. */
   readonly items: readonly DeclaredItem[];

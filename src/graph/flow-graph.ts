@@ -7,6 +7,8 @@ import type { StepOptions } from "../model/step-options.ts";
 export interface FlowGraph {
   readonly name: string;
   readonly doc?: string;
+  /** The project its runs belong to where nobody says another. */
+  readonly project?: string;
   readonly params: readonly ParamDeclaration[];
   /** In order of declaration, which is a topological order. */
   readonly steps: readonly StepDeclaration[];

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolvePathspec } from "../../../src/client/resolve-pathspec.ts";
-import { closeInterruptedRuns, listRuns, runStatus } from "../../../src/client/runs.ts";
+import { closeInterruptedRuns, listRuns, resolveRun, runStatus } from "../../../src/client/runs.ts";
 import { listVersions } from "../../../src/client/versions.ts";
+import { writeMarks } from "../../../src/client/write-marks.ts";
+import { resolveVersion } from "../../../src/engine/lookup/version.ts";
+import { runText, type RunRef } from "../../../src/model/ids.ts";
+import type { RunSummary } from "../../../src/model/journal.ts";
 import type { ErrorCode } from "../../../src/model/error-table.ts";
 import { isMfError } from "../../../src/model/errors.ts";
 import {
@@ -89,7 +93,70 @@ test("pathspecs name runs, tasks, artifacts and content", async () => {
   assert.deepEqual((await resolvePathspec(engine.store, "test/latest")).k, "run");
 });
 
+test("a run is named by tag and by time: the newest that fits and succeeded", async () => {
+  const engine = fixture();
+  const { run: first } = await engine.run(flow);
+  const { run: second } = await engine.run(flow);
+  const { store } = engine;
+  const at = async (run: RunRef, createdAt: number, more: Partial<RunSummary> = {}) => {
+    const summary = await store.getRun(run);
+    assert.ok(summary !== undefined);
+    await store.commit({ summary: { ...summary, createdAt, ...more } });
+  };
+  const day = Date.UTC(2026, 10, 20);
+  await at(first, day);
+  await at(second, day + 3_600_000, { state: "failed" });
+  const on = (name: string, run: RunRef, value?: string) =>
+    writeMarks(
+      store,
+      [
+        {
+          kind: "tag",
+          on: runText(run),
+          name,
+          user: "ada",
+          ...(value === undefined ? {} : { value }),
+        },
+      ],
+      { now: 1 },
+    );
+  await on("both", first, "");
+  await on("both", second, "");
+  await on("late", second, "");
+  const named = async (text: string): Promise<string> =>
+    (await resolveRun(store, `test/${text}`)).run.id;
+  assert.equal(await named("@both"), first.id);
+  assert.equal(await named("@late"), second.id);
+  assert.equal(await named("@state:failed"), second.id);
+  await on("late", second);
+  await assert.rejects(named("@late"), (error) => isMfError(error, "TAG_NOT_FOUND"));
+  assert.equal(await named("2026-11-20Z"), first.id);
+  assert.equal(await named("2026-11-20T00:00Z"), first.id);
+  assert.equal(await named("2026-11-21"), first.id);
+  await assert.rejects(named("2026-11-19Z"), (error) => isMfError(error, "RUN_NOT_FOUND"));
+  await at(first, day + 7_200_000);
+  assert.equal(await named("2026-11-20T01:30Z"), second.id);
+  const loaded = await resolveVersion(store, "test/@both/load.list");
+  assert.equal(loaded.k, "artifact");
+  const one = await resolvePathspec(store, "test/@both/fit[1]/v");
+  assert.equal(one.k === "artifacts" && one.run.run.id, first.id);
+});
+
+test("a run that only verifies another is not the latest", async () => {
+  const engine = fixture();
+  const { run: first } = await engine.run(flow);
+  const origin = { run: runText(first), how: "verify" } as const;
+  const { run: second } = await engine.run(flow, { origin });
+  const named = async (text: string): Promise<string> =>
+    (await resolveRun(engine.store, `test/${text}`)).run.id;
+  assert.equal(await named("latest"), first.id);
+  assert.equal(await named(second.id), second.id);
+});
+
 for (const [text, code] of [
+  ["test/@nope/fit", "TAG_NOT_FOUND"],
+  ["test/@a b/fit", "PATHSPEC_INVALID"],
+  ["test/2026-02-30", "PATHSPEC_INVALID"],
   ["test/zzzzzz/fit", "RUN_NOT_FOUND"],
   ["test/latest/fit[9]/v", "PATHSPEC_NOT_FOUND"],
   ["test/latest/fit[0]/w", "PATHSPEC_NOT_FOUND"],

@@ -13,10 +13,15 @@ import {
   UNSENT_BYTES_MAX,
 } from "../../../../src/client/control/control-protocol.ts";
 import { startControlServer } from "../../../../src/client/control/control-server.ts";
-import type { DaemonSide, SubmitRequest } from "../../../../src/client/control/daemon-side.ts";
+import type {
+  MarkChange,
+  DaemonSide,
+  SubmitRequest,
+} from "../../../../src/client/control/daemon-side.ts";
 import { silentLogger } from "../../../../src/env/logger.ts";
 import { isMfError, MfError } from "../../../../src/model/errors.ts";
 import type { Cid } from "../../../../src/model/ids.ts";
+import type { Mark } from "../../../../src/model/mark.ts";
 import {
   deferred,
   fakeDaemon,
@@ -313,8 +318,34 @@ test("an `mf run` answers readers and is no daemon", async (t) => {
   t.after(() => server.close());
   const control = await connectControl(home);
   assert.deepEqual(await control?.readSide.runs(), [SUMMARY]);
+  // One of a version that writes no marks says so.
+  await assert.rejects(control?.mark([]) ?? Promise.resolve(), (error) =>
+    isMfError(error, "NOT_AVAILABLE"),
+  );
   control?.close();
   assert.equal(await connectDaemon(home), undefined);
+});
+
+test("beside an `mf run` marks are written through it", async (t) => {
+  const home = mkdtempSync(join(tmpdir(), "mf-control-"));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  const got: MarkChange[] = [];
+  const mark = async (changes: readonly MarkChange[]): Promise<readonly Mark[]> => {
+    got.push(...changes);
+    return [];
+  };
+  const readSide = fakeDaemon();
+  const server = await startControlServer(home, { readSide, mark, logger: silentLogger });
+  t.after(() => server.close());
+  const control = await connectControl(home);
+  t.after(() => control?.close());
+  const change = { kind: "tag", on: "demo/1", name: "best", user: "ada" } as const;
+  await control?.mark([{ ...change, value: "" }, change]);
+  assert.deepEqual(got, [{ ...change, value: "" }, change]);
+  for (const wrong of [{ ...change, kind: "crown" }, { ...change, user: "u".repeat(200) }, 7])
+    await assert.rejects(control?.mark([wrong as MarkChange]) ?? Promise.resolve(), (error) =>
+      isMfError(error, "USAGE"),
+    );
 });
 
 test("where nobody listens there is no connection", async () => {

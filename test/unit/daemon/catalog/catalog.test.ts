@@ -134,6 +134,30 @@ test("a pathspec of a run that was elsewhere resolves, with the facts of whoever
   );
 });
 
+test("a tag and a time name runs that are elsewhere", async (t) => {
+  const { peer } = await mesh(t);
+  const { run } = await peer("ada").engine.run(flow);
+  await peer("bob").engine.run(flow);
+  const mark = { kind: "tag", on: runText(run), name: "best", value: "", at: 1, by: "x" } as const;
+  // As daemon/marks spreads it: every peer has every mark.
+  await peer("cyd").store.commit({ marks: [mark] });
+  const { catalog } = peer("cyd");
+  assert.equal(runText((await catalog.run("test/@best")).run), runText(run));
+  assert.equal((await catalog.status("test/@best")).run, runText(run));
+  const found = await catalog.resolve("test/@best/fit[1]/v");
+  assert.equal(found.kind === "artifact" && found.artifact.pathspec, `${runText(run)}/fit[1]/v`);
+  assert.equal((await catalog.journal("test/@best")).length > 1, true);
+  await assert.rejects(catalog.run("test/@worst"), (error) => isMfError(error, "TAG_NOT_FOUND"));
+  // As long as a whole id, and none.
+  await assert.rejects(catalog.run("test/1999-12-31"), (error) =>
+    isMfError(error, "RUN_NOT_FOUND"),
+  );
+  await assert.rejects(catalog.run("test/@worst9ever"), (error) =>
+    isMfError(error, "TAG_NOT_FOUND"),
+  );
+  assert.equal((await catalog.run("test/9999-12-31")).state, "succeeded");
+});
+
 test("a keeper without facts asks the others for them", async (t) => {
   const { peer } = await mesh(t);
   const { run } = await peer("bob").engine.run(flow);

@@ -134,6 +134,34 @@ test("what a run was given goes with it: sources as they came, files to another 
   assert.deepEqual(got, { params: {}, user: "ada", sources, versions: { "f/latest/a/b": file } });
 });
 
+test("tags of a submission are checked before it begins and given when it has", async () => {
+  const marked: unknown[] = [];
+  let runs = 0;
+  const side = createDaemonSide(
+    parts({
+      mark: async (changes) => {
+        marked.push(...changes);
+        return [];
+      },
+      ownership: {
+        async submit() {
+          runs++;
+          return { handle: { run: RUN_REF }, copies: 1 };
+        },
+      },
+    }),
+  );
+  const request = { params: {}, user: "ada", options: {} };
+  const flow = flowPackage({ steps: [{ name: "load" }] });
+  await assert.rejects(
+    side.submit({ ...request, flowPackage: flow, tags: ["ok", "user:bob"] }),
+    (error) => isMfError(error, "TAG_RESERVED"),
+  );
+  assert.equal(runs, 0);
+  await side.submit({ ...request, flowPackage: flow, tags: ["best"] });
+  assert.deepEqual(marked, [{ kind: "tag", on: RUN, name: "best", value: "", user: "ada" }]);
+});
+
 test("a ticket has the addresses of this peer", async () => {
   const asked: unknown[] = [];
   const admission = {
