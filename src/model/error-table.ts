@@ -27,6 +27,7 @@ export const ERROR_TABLE = {
     "Pass it: -p {param}=VALUE.",
   ),
   PARAM_UNKNOWN: row(2, 'Flow "{flow}" has no parameter "{param}".', "{hint}"),
+  STEP_UNKNOWN: row(2, 'Flow "{flow}" has no step "{step}".', "{hint}"),
   PARAM_INVALID: row(
     2,
     'Parameter "{param}" of flow "{flow}": {reason} (got {value}).',
@@ -171,6 +172,11 @@ export const ERROR_TABLE = {
     'Python step "{step}" needs {packages}, which {python} does not have.',
     "Install: {python} -m pip install {packages}. Another interpreter: MF_PYTHON, for a daemon where mfd starts.",
   ),
+  PACKAGES_MISSING: row(
+    1,
+    'Step "{step}" needs {packages}, and {directory} on this machine has {found}.',
+    "Install: {command}.",
+  ),
   PYTHON_OUTPUT_INVALID: row(
     1,
     'Python step "{step}" returned a value its `out` schema refuses: {reason}.',
@@ -183,6 +189,11 @@ export const ERROR_TABLE = {
     "A tag is a word: letters, digits, dots, dashes, colons.",
   ),
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
+  RUN_GOING_ON: row(
+    6,
+    "Run {run} still goes on ({where}).",
+    "Follow it to its end: mf watch {run}. Or end it: mf cancel {run}.",
+  ),
   RUN_ENDED: row(
     6,
     "Run {run} has ended ({state}).",

@@ -3,7 +3,9 @@
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
 import type { FactRef } from "../../model/fact.ts";
+import { parseCid } from "../../artifact/cid.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
+import { RESULTS_KEPT_MAX, RUN_ORIGINS } from "../../model/journal.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
@@ -29,6 +31,9 @@ type Call<S> = (side: S, question: Question) => Promise<unknown>;
 /** Of one question: more are asked in pages by whoever asks. */
 const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
+/** As many as a journal takes. */
+const STEPS_MAX = 4096;
+const VERSIONS_MAX = 4096;
 /** Marks of one question. */
 const MARKS_MAX = 4096;
 
@@ -155,16 +160,40 @@ function submitRequest(value: unknown): SubmitRequest {
   if (request["seed"] !== undefined && typeof request["seed"] !== "string")
     throw badParameter("a seed");
   runOptions(request["options"]);
+  provenance(request);
   return value as SubmitRequest;
 }
 
+/** What a run that repeats another one brings along. */
+function provenance(request: Readonly<Record<string, unknown>>): void {
+  const { versions = {}, origin } = request;
+  const pinned = Object.entries(record(versions));
+  if (pinned.length > VERSIONS_MAX) throw badParameter("a list of versions");
+  for (const [pathspec, id] of pinned) {
+    text(pathspec);
+    parseCid(text(id));
+  }
+  if (origin === undefined) return;
+  const { run, how } = record(origin);
+  text(run);
+  if (!RUN_ORIGINS.some((known) => known === how)) throw badParameter("a run's origin");
+}
+
 function runOptions(value: unknown): void {
-  const { maxTasks, maxWorkers, noCache, labels } = record(value);
+  const { maxTasks, maxWorkers, noCache, labels, rerun = [], results = [] } = record(value);
   for (const count of [maxTasks, maxWorkers]) {
     if (count !== undefined && !(Number.isSafeInteger(count) && Number(count) > 0))
       throw badParameter("a whole number from 1");
   }
   if (noCache !== undefined && typeof noCache !== "boolean") throw badParameter("true or false");
+  if (!Array.isArray(rerun) || rerun.length > STEPS_MAX) throw badParameter("a list of steps");
+  for (const step of rerun) text(step);
+  if (!Array.isArray(results) || results.length > RESULTS_KEPT_MAX)
+    throw badParameter("a list of results");
+  for (const { memoKey, result } of results.map(record)) {
+    text(memoKey);
+    text(result);
+  }
   if (labels === undefined) return;
   if (!Array.isArray(labels) || labels.length > 32) throw badParameter("a short list of labels");
   for (const label of labels) text(label);

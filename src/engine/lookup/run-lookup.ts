@@ -4,7 +4,7 @@ import type { RunSummary } from "../../model/journal.ts";
 import { LATEST } from "../../model/pathspec.ts";
 import type { Store } from "../../store/ports.ts";
 
-/** `latest` is the newest that succeeded; where none has, the newest. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
+/** `latest` is the newest that succeeded; where none has, the newest. Runs that only verify another are passed over. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
 export async function findRun(
   store: Pick<Store, "runs">,
   flow: string,
@@ -12,7 +12,8 @@ export async function findRun(
 ): Promise<RunSummary> {
   const runs = await store.runs(flow);
   if (run === LATEST) {
-    const found = runs.find((summary) => summary.state === "succeeded") ?? runs[0];
+    const own = runs.filter(({ origin }) => origin?.how !== "verify");
+    const found = own.find(({ state }) => state === "succeeded") ?? own[0] ?? runs[0];
     if (found === undefined) throw new MfError("RUN_NOT_FOUND", { run: `${flow}/${run}` });
     return found;
   }

@@ -1,0 +1,39 @@
+/** The run that is to be repeated, as records know it: everything a new run needs to be the same again, without its source files. */
+import type { FlowPackage } from "../../code/flow-package.ts";
+import { MfError } from "../../model/errors.ts";
+import { runText, taskText } from "../../model/ids.ts";
+import type { JournalEntry, RunSummary, TaskSucceeded } from "../../model/journal.ts";
+import type { Records } from "../records.ts";
+import { hasEnded } from "../run-result.ts";
+
+export interface Origin {
+  readonly summary: RunSummary;
+  readonly started: Extract<JournalEntry, { t: "run-started" }>;
+  readonly journal: readonly JournalEntry[];
+  readonly flowPackage: FlowPackage;
+}
+
+/** `text` names a run: `flow/id`, a unique beginning of the id, or `latest`. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, CONTENT_MISSING */
+export async function readOrigin(records: Records, text: string): Promise<Origin> {
+  const summary = await records.side.run(text);
+  const journal = await records.journal(summary.run);
+  const started = journal.find((entry) => entry.t === "run-started");
+  if (started === undefined) throw new MfError("RUN_NOT_FOUND", { run: runText(summary.run) });
+  return { summary, started, journal, flowPackage: await records.flowPackage(started.packageId) };
+}
+
+/** @throws MfError RUN_GOING_ON */
+export function requireEnded({ summary }: Pick<Origin, "summary">): void {
+  if (hasEnded(summary)) return;
+  const { run, owner, pid } = summary;
+  const where = owner === undefined ? `process ${pid} of this machine` : `its owner is ${owner.name}`;
+  throw new MfError("RUN_GOING_ON", { run: runText(run), where });
+}
+
+/** By `step[index]`; where a task succeeded twice, the last counts. */
+export function succeededTasks(journal: readonly JournalEntry[]): Map<string, TaskSucceeded> {
+  const tasks = new Map<string, TaskSucceeded>();
+  for (const entry of journal)
+    if (entry.t === "tasks-succeeded") for (const task of entry.tasks) tasks.set(taskText(task), task);
+  return tasks;
+}

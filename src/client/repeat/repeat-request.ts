@@ -1,0 +1,88 @@
+/** A new run made of an old one: its code, parameters, pinned versions, seed and options, but for what is asked to be otherwise. */
+import type { FlowPackage } from "../../code/flow-package.ts";
+import type { ParamValue, RunRequest } from "../../engine/run-api.ts";
+import { provenanceOf } from "../../engine/run/provenance.ts";
+import { MfError } from "../../model/errors.ts";
+import { runText, type Cid } from "../../model/ids.ts";
+import type { RunOptions, RunOrigin } from "../../model/journal.ts";
+import type { Records } from "../records.ts";
+import { keptResults } from "./kept-results.ts";
+import { succeededTasks, type Origin } from "./origin.ts";
+import { filesOf, storedParams } from "./settled-params.ts";
+import { stepsFrom } from "./steps-behind.ts";
+
+export interface RepeatChanges {
+  readonly how: RunOrigin["how"];
+  readonly user: string;
+  /** Today's, instead of the stored one. */
+  readonly flowPackage?: FlowPackage;
+  /** Instead of the origin's, or beside them. */
+  readonly params?: Readonly<Record<string, ParamValue>>;
+  /** Parameters that keep their value. @default all that are not in `params` */
+  readonly kept?: readonly string[];
+  /** This step and everything behind it are executed, whatever is known. */
+  readonly from?: string;
+  readonly seed?: string;
+  readonly noCache?: boolean;
+  readonly limits?: Pick<RunOptions, "maxTasks" | "maxWorkers" | "labels">;
+}
+
+export interface Repeat {
+  readonly flowPackage: FlowPackage;
+  readonly request: RunRequest;
+  /** Tasks that the origin had made and that are made again, because there are too many to name. */
+  readonly left: number;
+}
+
+/** Everything that it takes is here, or was found to be reachable. @throws MfError STEP_UNKNOWN, CONTENT_MISSING */
+export async function repeatOf(
+  records: Records,
+  origin: Origin,
+  changes: RepeatChanges,
+): Promise<Repeat> {
+  const { started, summary } = origin;
+  const { how, user, seed, params = {}, limits = {} } = changes;
+  const flowPackage = changes.flowPackage ?? origin.flowPackage;
+  const rerun = changes.from === undefined ? [] : stepsFrom(flowPackage.graph, changes.from);
+  const names = changes.kept ?? Object.keys(started.params);
+  const stored = await storedParams(
+    records,
+    origin,
+    names.filter((name) => !Object.hasOwn(params, name)),
+  );
+  const versions = started.versions;
+  await requireReachable(records, [...filesOf(stored), ...Object.values(versions)]);
+  const { results, left } =
+    how === "resume"
+      ? await keptResults(records, [...succeededTasks(origin.journal).values()], {
+          graph: flowPackage.graph,
+          rerun: new Set(rerun),
+        })
+      : { results: [], left: 0 };
+  const { maxTasks, maxWorkers, labels } = { ...started.options, ...limits };
+  const noCache = how === "verify" || changes.noCache === true;
+  return {
+    flowPackage,
+    left,
+    request: {
+      params: { ...stored, ...params },
+      user,
+      seed: seed ?? started.seed,
+      versions,
+      ...provenanceOf({ ...started, origin: { run: runText(summary.run), how } }),
+      ...(noCache ? { noCache } : {}),
+      ...(maxTasks === undefined ? {} : { maxTasks }),
+      ...(maxWorkers === undefined ? {} : { maxWorkers }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(rerun.length === 0 ? {} : { rerun }),
+      ...(results.length === 0 ? {} : { results }),
+    },
+  };
+}
+
+/** What is in the store of another peer comes here, so that it is missed before the run begins and not in the middle of it. */
+async function requireReachable(records: Records, ids: readonly Cid[]): Promise<void> {
+  const found = await records.has(ids);
+  const missing = ids.find((_, position) => found[position] !== true);
+  if (missing !== undefined) throw new MfError("CONTENT_MISSING", { id: missing });
+}
