@@ -31,6 +31,7 @@ const STORE_RETRY_MS = 60;
 export interface RunSide {
   readonly engine: Engine;
   readonly store: Store;
+  readonly readSide: ReadSide;
   close(): Promise<void>;
 }
 
@@ -75,6 +76,7 @@ export async function openRunSide(
     return {
       engine,
       store,
+      readSide,
       async close() {
         await server.close();
         await hosts.close();

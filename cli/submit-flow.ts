@@ -49,7 +49,10 @@ export async function submitFlow(
 }
 
 /** Looked at here first: what is wrong with a file is told with the system's own code, which does not cross the socket. */
-async function putThere(side: DaemonSide, path: string): Promise<{ id: Cid; bytes: number }> {
+export async function putThere(
+  side: DaemonSide,
+  path: string,
+): Promise<{ id: Cid; bytes: number }> {
   const file = resolve(path);
   await access(file, constants.R_OK);
   if ((await stat(file)).isDirectory())

@@ -3,18 +3,16 @@
  * Where a daemon holds the store, the daemon runs it and this command follows.
  */
 import { connectDaemon, type DaemonConnection } from "../../src/client/control/control-client.ts";
-import type { RunHandle, RunRequest } from "../../src/engine/run-api.ts";
+import type { RunRequest } from "../../src/engine/run-api.ts";
 import { MfError } from "../../src/model/errors.ts";
-import { runText } from "../../src/model/ids.ts";
 import type { LoadedFlow } from "../../src/code/load-flow.ts";
 import type { CommandContext, CommonOptions } from "../command-context.ts";
 import { openRunSide, type RunSide } from "../compose.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
+import { followHere } from "../follow-here.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
-import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
-import { reportRun } from "../run-report.ts";
 import { announceSubmission, submitFlow, userName } from "../submit-flow.ts";
 
 export interface RunOptions extends CommonOptions, ParamOptions {
@@ -111,22 +109,5 @@ async function runLoaded(
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
   };
   const handle = await side.engine.start(flowPackage, request);
-  // With --json stderr is for an error in JSON only.
-  const isQuiet = options.quiet === true || options.json === true;
-  const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
-  if (!isQuiet) display.say(`run ${runText(handle.run)}`);
-  interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
-  try {
-    const result = await handle.finished;
-    display.stop();
-    return reportRun(context, result, options);
-  } finally {
-    display.stop();
-  }
-}
-
-function cancelRun(handle: RunHandle, display: RunDisplay, isQuiet: boolean): void {
-  handle.cancel();
-  if (!isQuiet)
-    display.say("cancelling: nothing new starts, what is done is kept (Ctrl-C again forces)");
+  return followHere(context, handle, { ...options, interrupt });
 }

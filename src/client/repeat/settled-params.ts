@@ -29,7 +29,7 @@ export async function storedParams(
 
 /** Contents of the files among parameters. */
 export function filesOf(params: Readonly<Record<string, Pick<ParamValue, "data">>>): Cid[] {
-  return Object.values(params).flatMap(({ data }) => {
+  return Object.values(params).flatMap(({ data }): Cid[] => {
     const value = decodeValue(data);
     const file = typeof value === "object" && value !== null ? fileInfoOf(value) : undefined;
     return file === undefined ? [] : [file.id as Cid];
@@ -87,7 +87,11 @@ function misfit(
 
 function gone(
   { summary }: Pick<Origin, "summary">,
-  { name, text, graph }: { readonly name: string; readonly text: string; readonly graph: FlowGraph },
+  {
+    name,
+    text,
+    graph,
+  }: { readonly name: string; readonly text: string; readonly graph: FlowGraph },
 ): MfError {
   const names = graph.params.map((param) => param.name).join(", ");
   const has = names === "" ? "Today's flow has no parameters" : `Today's flow has: ${names}`;

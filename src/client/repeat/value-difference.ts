@@ -27,7 +27,7 @@ export function valueDifference(
   if (path.length > PATH_CHARS_MAX) return isDeepStrictEqual(before, after) ? undefined : here;
   if (isNumbers(before) && isNumbers(after)) return numbersDifference(before, after, path);
   if (Array.isArray(before) && Array.isArray(after)) return listDifference(before, after, path);
-  if (before instanceof Map && after instanceof Map)
+  if (before instanceof Map && after instanceof Map && ![...before.keys()].some(isObject))
     return entriesDifference([...before], [...after], path);
   const isPlain = kindOf(before) === "Object" && fileInfoOf(before) === undefined;
   if (isPlain) return entriesDifference(Object.entries(before), Object.entries(after), path);
