@@ -26,7 +26,8 @@ export async function readOrigin(records: Records, text: string): Promise<Origin
 export function requireEnded({ summary }: Pick<Origin, "summary">): void {
   if (hasEnded(summary)) return;
   const { run, owner, pid } = summary;
-  const where = owner === undefined ? `process ${pid} of this machine` : `its owner is ${owner.name}`;
+  const where =
+    owner === undefined ? `process ${pid} of this machine` : `its owner is ${owner.name}`;
   throw new MfError("RUN_GOING_ON", { run: runText(run), where });
 }
 
@@ -34,6 +35,7 @@ export function requireEnded({ summary }: Pick<Origin, "summary">): void {
 export function succeededTasks(journal: readonly JournalEntry[]): Map<string, TaskSucceeded> {
   const tasks = new Map<string, TaskSucceeded>();
   for (const entry of journal)
-    if (entry.t === "tasks-succeeded") for (const task of entry.tasks) tasks.set(taskText(task), task);
+    if (entry.t === "tasks-succeeded")
+      for (const task of entry.tasks) tasks.set(taskText(task), task);
   return tasks;
 }
