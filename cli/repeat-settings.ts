@@ -1,8 +1,12 @@
 /** What `resume` and `rerun` have in common: their options, and the place they run in. */
+import type { Origin } from "../src/client/repeat/origin.ts";
+import { withVersions } from "../src/client/repeat/python-versions.ts";
+import type { Repeat } from "../src/client/repeat/repeat-request.ts";
+import { isMfError } from "../src/model/errors.ts";
 import type { RunOptions } from "../src/model/journal.ts";
 import type { CommandContext, CommonOptions } from "./command-context.ts";
 import { listenForInterrupt, type Interrupt } from "./interrupt.ts";
-import { openRepeatPlace, type RepeatPlace } from "./repeat-place.ts";
+import { openRepeatPlace, type RepeatPlace, type RepeatRunOptions } from "./repeat-place.ts";
 
 export interface RepeatSettings extends CommonOptions {
   readonly detach?: boolean;
@@ -22,6 +26,20 @@ export function limitsOf({
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(maxWorkers === undefined ? {} : { maxWorkers }),
   };
+}
+
+/** Begins what is repeated. Python packages that are missing are named in the versions that the origin had. */
+export async function runRepeat(
+  place: RepeatPlace,
+  { origin, repeat }: { readonly origin: Origin; readonly repeat: Repeat },
+  options: RepeatRunOptions,
+): Promise<number> {
+  try {
+    return await place.run(repeat, options);
+  } catch (error) {
+    if (!isMfError(error, "PYTHON_PACKAGE_MISSING")) throw error;
+    throw await withVersions(error, place.records, origin);
+  }
 }
 
 export async function withRepeatPlace(

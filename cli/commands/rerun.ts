@@ -15,7 +15,7 @@ import type { CommandContext } from "../command-context.ts";
 import { cacheOption, type ParamOptions, readParams } from "../flow-source.ts";
 import { encodeParams } from "../param-values.ts";
 import type { RepeatPlace } from "../repeat-place.ts";
-import { limitsOf, withRepeatPlace, type RepeatSettings } from "../repeat-settings.ts";
+import { limitsOf, runRepeat, withRepeatPlace, type RepeatSettings } from "../repeat-settings.ts";
 import { requirePackagesHere } from "../required-packages.ts";
 import { reportRun, type RunReport } from "../run-report.ts";
 import { userName } from "../submit-flow.ts";
@@ -53,11 +53,8 @@ export async function rerunCommand(
     const { records } = place;
     const before = isVerify ? await madeRun(records, origin.journal) : undefined;
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
-    return place.run(repeat, {
-      ...options,
-      interrupt,
-      report: before === undefined ? reportRerun : verifyReport({ records, origin, before }),
-    });
+    const report = before === undefined ? reportRerun : verifyReport({ records, origin, before });
+    return runRepeat(place, { origin, repeat }, { ...options, interrupt, report });
   });
 }
 

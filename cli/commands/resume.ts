@@ -14,7 +14,7 @@ import type { CommandContext } from "../command-context.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { countText } from "../output/format.ts";
 import { encodeParams } from "../param-values.ts";
-import { limitsOf, withRepeatPlace, type RepeatSettings } from "../repeat-settings.ts";
+import { limitsOf, runRepeat, withRepeatPlace, type RepeatSettings } from "../repeat-settings.ts";
 import type { RepeatPlace } from "../repeat-place.ts";
 import type { Interrupt } from "../interrupt.ts";
 import { requirePackagesHere } from "../required-packages.ts";
@@ -56,7 +56,7 @@ export async function resumeCommand(
         `warning: ${countText(repeat.left, "task")} of steps that are not cached are executed again\n`,
       );
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
-    return place.run(repeat, { ...options, interrupt });
+    return runRepeat(place, { origin, repeat }, { ...options, interrupt });
   });
 }
 

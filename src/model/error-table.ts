@@ -175,7 +175,7 @@ export const ERROR_TABLE = {
   PACKAGES_MISSING: row(
     1,
     'Step "{step}" needs {packages}, and {directory} on this machine has {found}.',
-    "Install: {command}.",
+    "Install what is missing: {command}",
   ),
   PYTHON_OUTPUT_INVALID: row(
     1,

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { localReadSide } from "../../../../src/client/control/local-read-side.ts";
 import { Records } from "../../../../src/client/records.ts";
 import { readOrigin, requireEnded } from "../../../../src/client/repeat/origin.ts";
+import { withVersions } from "../../../../src/client/repeat/python-versions.ts";
 import { repeatOf, type RepeatChanges } from "../../../../src/client/repeat/repeat-request.ts";
 import { madeRun, verifyRun } from "../../../../src/client/repeat/verification.ts";
 import { createEngine } from "../../../../src/engine/engine.ts";
@@ -10,7 +11,7 @@ import type { RunResult } from "../../../../src/engine/run-api.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
 import { silentLogger } from "../../../../src/env/logger.ts";
 import { systemRandom } from "../../../../src/env/random.ts";
-import { isMfError } from "../../../../src/model/errors.ts";
+import { isMfError, MfError } from "../../../../src/model/errors.ts";
 import { runText, type RunRef } from "../../../../src/model/ids.ts";
 import type { JournalEntry } from "../../../../src/model/journal.ts";
 import {
@@ -279,4 +280,24 @@ test("versions of other runs stay what they were for the origin, also when the o
     await second.resume(again.run)
   ).finished;
   assert.deepEqual(await engine.outputs(again.run, "read"), [{ v: 1 }]);
+});
+
+test("a missing Python package is named in the version that the origin had", async () => {
+  const here = world();
+  const { run } = await begin(here);
+  const { journal, flowPackage } = await readOrigin(here.records, runText(run));
+  const { durable } = here.engine.store;
+  for (const [key, fact] of durable.results)
+    durable.results.set(key, { ...fact, env: "python@3.11.7 numpy@1.26.4 odd@?" });
+  const steps = { draw: { kind: "python" } } as unknown as typeof flowPackage.steps;
+  const missing = new MfError("PYTHON_PACKAGE_MISSING", {
+    step: "draw",
+    packages: "numpy odd",
+    python: "python3",
+  });
+  const error = await withVersions(missing, here.records, {
+    journal,
+    flowPackage: { ...flowPackage, steps },
+  });
+  assert.match(error.remedy, /pip install numpy==1\.26\.4 odd\./);
 });
