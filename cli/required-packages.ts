@@ -1,5 +1,5 @@
 /** Whether this machine has the native packages of a stored flow. Where labels choose the peers, those have to have them. */
-import { requirePackages } from "../src/client/repeat/needed-packages.ts";
+import { requirePackages } from "../src/code/needed-packages.ts";
 import type { FlowPackage } from "../src/code/flow-package.ts";
 import { MfError, isMfError } from "../src/model/errors.ts";
 

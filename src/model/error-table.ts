@@ -174,7 +174,7 @@ export const ERROR_TABLE = {
   ),
   PACKAGES_MISSING: row(
     1,
-    'Step "{step}" needs {packages}, and {directory} on this machine has {found}.',
+    'Step "{step}" needs {packages}, and {directory} on {machine} has {found}.',
     "Install what is missing: {command}",
   ),
   PYTHON_OUTPUT_INVALID: row(

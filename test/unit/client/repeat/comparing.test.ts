@@ -6,7 +6,7 @@ import {
   type MadeRun,
   type MadeTask,
 } from "../../../../src/client/repeat/compare-runs.ts";
-import { requirePackages } from "../../../../src/client/repeat/needed-packages.ts";
+import { requirePackages } from "../../../../src/code/needed-packages.ts";
 import { settleParams } from "../../../../src/client/repeat/settled-params.ts";
 import { stepsFrom } from "../../../../src/client/repeat/steps-behind.ts";
 import { valueDifference } from "../../../../src/client/repeat/value-difference.ts";

@@ -1,10 +1,12 @@
 /**
  * Packages with native code stay outside a flow's package: where a stored flow runs, they must be installed, in the versions that its
- * identity names. Looked at before anything runs, so that what to install is said at once.
+ * identity names: another version would make facts that claim to be made by this one. Looked at before a stored flow runs, so that
+ * what to install is said at once, and by each attempt, because other peers have packages of their own.
  */
-import type { ExternalPackage, FlowPackage, StepCode } from "../../code/flow-package.ts";
-import { findPackage } from "../../code/native-package.ts";
-import { MfError } from "../../model/errors.ts";
+import { hostname } from "node:os";
+import { MfError } from "../model/errors.ts";
+import type { ExternalPackage, FlowPackage, StepCode } from "./flow-package.ts";
+import { findPackage } from "./native-package.ts";
 
 export type InstalledVersion = (name: string, directory: string) => string | undefined;
 
@@ -30,6 +32,7 @@ export function requirePackages(
       step,
       packages,
       directory,
+      machine: hostname(),
       found: missing.map(({ item, found }) => foundText(item, found)).join(", "),
       command: `mkdir -p ${directory} && npm install --prefix ${directory} ${packages}`,
     });
