@@ -14,7 +14,7 @@ function addResume(program: Command, choose: (action: Action) => void): void {
   const command = program
     .command("resume")
     .description("go on from an ended run in a new one; what succeeded is reused")
-    .argument("<run>", "flow/run")
+    .argument("<run>", "flow/run; a flow alone is its newest run")
     .argument("[file]", "flow file: today's code instead of the stored one")
     .option("--from <step>", "execute this step and everything behind it, whatever is known")
     .option("-p, --param <name=value>", "a parameter that today's flow needs anew", collect)
@@ -27,7 +27,7 @@ function addResume(program: Command, choose: (action: Action) => void): void {
         "",
         "Parameters, versions of inputs, seed and limits are those of the run; it is left as it was.",
         "Examples:",
-        "  mf resume sweep/latest              with the code that is stored with the run",
+        "  mf resume sweep                     its newest run, with the code that is stored with it",
         "  mf resume sweep/k3j9x2 sweep.ts     after fixing the step that failed",
         "  mf resume sweep/k3j9x2 --from fit",
       ].join("\n"),

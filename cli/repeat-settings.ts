@@ -3,6 +3,7 @@ import type { Origin } from "../src/client/repeat/origin.ts";
 import { withVersions } from "../src/client/repeat/python-versions.ts";
 import type { Repeat } from "../src/client/repeat/repeat-request.ts";
 import { isMfError } from "../src/model/errors.ts";
+import { runText } from "../src/model/ids.ts";
 import type { RunOptions } from "../src/model/journal.ts";
 import type { CommandContext, CommonOptions } from "./command-context.ts";
 import { listenForInterrupt, type Interrupt } from "./interrupt.ts";
@@ -26,6 +27,16 @@ export function limitsOf({
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(maxWorkers === undefined ? {} : { maxWorkers }),
   };
+}
+
+/** Which run it is that was meant by `latest` or by the beginning of an id. */
+export function tellOrigin(
+  { terminal }: CommandContext,
+  { summary }: Origin,
+  { json, quiet, detach }: RepeatSettings,
+): void {
+  if (json === true || quiet === true || detach === true) return;
+  terminal.err(`from ${runText(summary.run)} (${summary.state})\n`);
 }
 
 /** Begins what is repeated. Python packages that are missing are named in the versions that the origin had. */

@@ -15,7 +15,13 @@ import type { CommandContext } from "../command-context.ts";
 import { cacheOption, type ParamOptions, readParams } from "../flow-source.ts";
 import { encodeParams } from "../param-values.ts";
 import type { RepeatPlace } from "../repeat-place.ts";
-import { limitsOf, runRepeat, withRepeatPlace, type RepeatSettings } from "../repeat-settings.ts";
+import {
+  limitsOf,
+  runRepeat,
+  tellOrigin,
+  withRepeatPlace,
+  type RepeatSettings,
+} from "../repeat-settings.ts";
 import { requirePackagesHere } from "../required-packages.ts";
 import { reportRun, type RunReport } from "../run-report.ts";
 import { userName } from "../submit-flow.ts";
@@ -39,6 +45,7 @@ export async function rerunCommand(
   return withRepeatPlace(context, options, async (place, interrupt) => {
     const origin = await readOrigin(place.records, run);
     if (isVerify) requireEnded(origin);
+    tellOrigin(context, origin, options);
     requirePackagesHere(place, origin.flowPackage, options);
     const params = await givenParams(context, { origin, place, texts });
     const repeat = await repeatOf(place.records, origin, {

@@ -3,7 +3,12 @@
  * the stored one, or today's where a flow file is given. JSON: as `mf run`.
  */
 import type { LoadedFlow } from "../../src/code/load-flow.ts";
-import { readOrigin, requireEnded, type Origin } from "../../src/client/repeat/origin.ts";
+import {
+  readOrigin,
+  requireEnded,
+  runToResume,
+  type Origin,
+} from "../../src/client/repeat/origin.ts";
 import { repeatOf } from "../../src/client/repeat/repeat-request.ts";
 import { settleParams } from "../../src/client/repeat/settled-params.ts";
 import type { FlowPackage } from "../../src/code/flow-package.ts";
@@ -14,7 +19,13 @@ import type { CommandContext } from "../command-context.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { countText } from "../output/format.ts";
 import { encodeParams } from "../param-values.ts";
-import { limitsOf, runRepeat, withRepeatPlace, type RepeatSettings } from "../repeat-settings.ts";
+import {
+  limitsOf,
+  runRepeat,
+  tellOrigin,
+  withRepeatPlace,
+  type RepeatSettings,
+} from "../repeat-settings.ts";
 import type { RepeatPlace } from "../repeat-place.ts";
 import type { Interrupt } from "../interrupt.ts";
 import { requirePackagesHere } from "../required-packages.ts";
@@ -37,8 +48,9 @@ export async function resumeCommand(
       command: "resume",
     });
   return withRepeatPlace(context, options, async (place, interrupt) => {
-    const origin = await readOrigin(place.records, run);
+    const origin = await readOrigin(place.records, await runToResume(place.records, run));
     requireEnded(origin);
+    tellOrigin(context, origin, options);
     const today =
       file === undefined
         ? { flowPackage: origin.flowPackage }

@@ -144,7 +144,7 @@ describe("in one process, with no daemon", () => {
     const failed = await place.mf(["run", file, "--json", "--no-check", "-p", "n=4"]);
     assert.equal(failed.code, 1, failed.err);
     run = (JSON.parse(failed.out) as RunJson).run;
-    const stored = await place.mf(["resume", run, "--json"]);
+    const stored = await place.mf(["resume", "odd", "--json"]);
     assert.equal(stored.code, 1, "the stored code fails again");
     assert.deepEqual((JSON.parse(stored.out) as RunJson).tasks.reused, 2);
     const resume = ["resume", run, "odd.ts", "--no-check", "--json"];

@@ -22,6 +22,19 @@ export async function readOrigin(records: Records, text: string): Promise<Origin
   return { summary, started, journal, flowPackage: await records.flowPackage(started.packageId) };
 }
 
+/**
+ * What `mf resume` is given: a run; a flow alone, or its `latest`, is the newest run that began, whether or not it succeeded. Elsewhere
+ * `latest` is the newest that succeeded, which nobody resumes. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID
+ */
+export async function runToResume(records: Records, text: string): Promise<string> {
+  const [, flow] = /^([^/]+)(?:\/latest)?$/.exec(text) ?? [];
+  if (flow === undefined) return text;
+  const runs = await records.runs(flow);
+  const newest = runs.find(({ origin }) => origin?.how !== "verify") ?? runs[0];
+  if (newest === undefined) throw new MfError("RUN_NOT_FOUND", { run: `${flow}/latest` });
+  return runText(newest.run);
+}
+
 /** @throws MfError RUN_GOING_ON */
 export function requireEnded({ summary }: Pick<Origin, "summary">): void {
   if (hasEnded(summary)) return;

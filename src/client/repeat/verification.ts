@@ -49,8 +49,7 @@ export async function verifyRun(
   const { journal } = await readOrigin(records, run);
   const after = await madeRun(records, journal);
   const { findings, first, ...rest } = compareRuns(flowPackage.graph, before, after);
-  const told = findings.filter(({ isOwn }) => isOwn).slice(0, SUMMARIES_MAX);
-  if (told.length === 0) told.push(...(first === undefined ? [] : [first]));
+  const told = mostTelling(findings, first).slice(0, SUMMARIES_MAX);
   const differences = new Map<Finding, ValueDifference>();
   for (const finding of told) {
     const difference = await differenceOf(records, finding);
@@ -65,6 +64,15 @@ export async function verifyRun(
     findings: findings.map(explained),
     first: first === undefined ? undefined : explained(first),
   };
+}
+
+/** One of each step that diverged itself, then the others of those steps; where there are none, the first of all. */
+function mostTelling(findings: readonly Finding[], first: Finding | undefined): Finding[] {
+  const own = findings.filter(({ isOwn }) => isOwn);
+  if (own.length === 0) return first === undefined ? [] : [first];
+  const firsts = new Map<string, Finding>();
+  for (const finding of own) if (!firsts.has(finding.step)) firsts.set(finding.step, finding);
+  return [...new Set([...firsts.values(), ...own])];
 }
 
 /** A value that is nowhere any more leaves the ids to tell that it was another. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { localReadSide } from "../../../../src/client/control/local-read-side.ts";
 import { Records } from "../../../../src/client/records.ts";
-import { readOrigin, requireEnded } from "../../../../src/client/repeat/origin.ts";
+import { readOrigin, requireEnded, runToResume } from "../../../../src/client/repeat/origin.ts";
 import { withVersions } from "../../../../src/client/repeat/python-versions.ts";
 import { repeatOf, type RepeatChanges } from "../../../../src/client/repeat/repeat-request.ts";
 import { madeRun, verifyRun } from "../../../../src/client/repeat/verification.ts";
@@ -300,4 +300,18 @@ test("a missing Python package is named in the version that the origin had", asy
     flowPackage: { ...flowPackage, steps },
   });
   assert.match(error.remedy, /pip install numpy==1\.26\.4 odd\./);
+});
+
+test("what is resumed by the flow's name or as latest is its newest run, succeeded or not, but none that verifies", async () => {
+  const here = world();
+  const first = await begin(here);
+  here.next.sums = false;
+  const failed = await here.again(first.run, { how: "rerun", seed: "9" });
+  await here.again(first.run, { how: "verify" });
+  for (const text of ["test", "test/latest", runText(failed.run)])
+    assert.equal(await runToResume(here.records, text), runText(failed.run));
+  assert.equal(await runToResume(here.records, "test/ab"), "test/ab");
+  await assert.rejects(runToResume(here.records, "nothing"), (error) =>
+    isMfError(error, "RUN_NOT_FOUND"),
+  );
 });
