@@ -194,6 +194,11 @@ export const ERROR_TABLE = {
     "Run {run} still goes on ({where}).",
     "Follow it to its end: mf watch {run}. Or end it: mf cancel {run}.",
   ),
+  RUN_INCOMPLETE: row(
+    7,
+    "Run {run} cannot be repeated: {what} is stored nowhere that can be reached ({id}).",
+    "A peer that has it may be away (`mf peers`). A parameter can be given anew: mf rerun {run} -p name=value.",
+  ),
   RUN_ENDED: row(
     6,
     "Run {run} has ended ({state}).",

@@ -3,12 +3,12 @@
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
 import type { FactRef } from "../../model/fact.ts";
-import { parseCid } from "../../artifact/cid.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { RESULTS_KEPT_MAX, RUN_ORIGINS } from "../../model/journal.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
+import { isWholeCid } from "../../wire/catalog-protocol.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   DaemonSide,
@@ -171,7 +171,7 @@ function provenance(request: Readonly<Record<string, unknown>>): void {
   if (pinned.length > VERSIONS_MAX) throw badParameter("a list of versions");
   for (const [pathspec, id] of pinned) {
     text(pathspec);
-    parseCid(text(id));
+    if (!isWholeCid(text(id))) throw badParameter("a content id for each version");
   }
   if (origin === undefined) return;
   const { run, how } = record(origin);

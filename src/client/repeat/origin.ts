@@ -1,7 +1,7 @@
 /** The run that is to be repeated, as records know it: everything a new run needs to be the same again, without its source files. */
 import type { FlowPackage } from "../../code/flow-package.ts";
-import { MfError } from "../../model/errors.ts";
-import { runText, taskText } from "../../model/ids.ts";
+import { isMfError, MfError } from "../../model/errors.ts";
+import { runText, taskText, type Cid } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary, TaskSucceeded } from "../../model/journal.ts";
 import type { Records } from "../records.ts";
 import { hasEnded } from "../run-result.ts";
@@ -13,13 +13,42 @@ export interface Origin {
   readonly flowPackage: FlowPackage;
 }
 
-/** `text` names a run: `flow/id`, a unique beginning of the id, or `latest`. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, CONTENT_MISSING */
+/** `text` names a run: `flow/id`, a unique beginning of the id, or `latest`. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, RUN_INCOMPLETE */
 export async function readOrigin(records: Records, text: string): Promise<Origin> {
   const summary = await records.side.run(text);
   const journal = await records.journal(summary.run);
   const started = journal.find((entry) => entry.t === "run-started");
   if (started === undefined) throw new MfError("RUN_NOT_FOUND", { run: runText(summary.run) });
-  return { summary, started, journal, flowPackage: await records.flowPackage(started.packageId) };
+  const { packageId } = started;
+  await requireReachable(records, runText(summary.run), [{ what: "its code", id: packageId }]);
+  return { summary, started, journal, flowPackage: await records.flowPackage(packageId) };
+}
+
+export interface NeededContent {
+  /** For people. */
+  readonly what: string;
+  readonly id: Cid;
+}
+
+/** What is in the store of another peer comes here, so that it is missed before the run begins and not in the middle of it.
+ *  @throws MfError RUN_INCOMPLETE */
+export async function requireReachable(
+  records: Records,
+  run: string,
+  needed: readonly NeededContent[],
+): Promise<void> {
+  for (const { what, id } of needed)
+    if (!(await isReachable(records, id))) throw new MfError("RUN_INCOMPLETE", { run, what, id });
+}
+
+async function isReachable(records: Records, id: Cid): Promise<boolean> {
+  try {
+    return (await records.has([id]))[0] === true;
+  } catch (error) {
+    // A side that brings contents says so itself.
+    if (isMfError(error, "CONTENT_MISSING")) return false;
+    throw error;
+  }
 }
 
 /**

@@ -2,13 +2,12 @@
 import type { FlowPackage } from "../../code/flow-package.ts";
 import type { ParamValue, RunRequest } from "../../engine/run-api.ts";
 import { provenanceOf } from "../../engine/run/provenance.ts";
-import { MfError } from "../../model/errors.ts";
-import { runText, type Cid } from "../../model/ids.ts";
+import { runText } from "../../model/ids.ts";
 import type { RunOptions, RunOrigin } from "../../model/journal.ts";
 import type { Records } from "../records.ts";
 import { keptResults } from "./kept-results.ts";
-import { succeededTasks, type Origin } from "./origin.ts";
-import { filesOf, storedParams } from "./settled-params.ts";
+import { requireReachable, succeededTasks, type Origin } from "./origin.ts";
+import { storedParams } from "./settled-params.ts";
 import { stepsFrom } from "./steps-behind.ts";
 
 export interface RepeatChanges {
@@ -34,7 +33,7 @@ export interface Repeat {
   readonly left: number;
 }
 
-/** Everything that it takes is here, or was found to be reachable. @throws MfError STEP_UNKNOWN, CONTENT_MISSING */
+/** Everything that it takes is here, or was found to be reachable. @throws MfError STEP_UNKNOWN, RUN_INCOMPLETE */
 export async function repeatOf(
   records: Records,
   origin: Origin,
@@ -51,7 +50,11 @@ export async function repeatOf(
     names.filter((name) => !Object.hasOwn(params, name)),
   );
   const versions = started.versions;
-  await requireReachable(records, [...filesOf(stored), ...Object.values(versions)]);
+  await requireReachable(
+    records,
+    runText(summary.run),
+    Object.entries(versions).map(([pathspec, id]) => ({ what: `its version of ${pathspec}`, id })),
+  );
   const { results, left } =
     how === "resume"
       ? await keptResults(records, [...succeededTasks(origin.journal).values()], {
@@ -78,11 +81,4 @@ export async function repeatOf(
       ...(results.length === 0 ? {} : { results }),
     },
   };
-}
-
-/** What is in the store of another peer comes here, so that it is missed before the run begins and not in the middle of it. */
-async function requireReachable(records: Records, ids: readonly Cid[]): Promise<void> {
-  const found = await records.has(ids);
-  const missing = ids.find((_, position) => found[position] !== true);
-  if (missing !== undefined) throw new MfError("CONTENT_MISSING", { id: missing });
 }

@@ -6,34 +6,36 @@ import type { FlowGraph, ParamDeclaration } from "../../graph/flow-graph.ts";
 import { MfError } from "../../model/errors.ts";
 import { runText, type Cid } from "../../model/ids.ts";
 import type { Records } from "../records.ts";
-import type { Origin } from "./origin.ts";
+import { requireReachable, type NeededContent, type Origin } from "./origin.ts";
 
-/** Those that the new run is not given anew. @throws MfError CONTENT_MISSING */
+/** Those that the new run is not given anew, with the contents of files. @throws MfError RUN_INCOMPLETE */
 export async function storedParams(
   records: Records,
-  { started }: Pick<Origin, "started">,
+  { started, summary }: Pick<Origin, "started" | "summary">,
   names: readonly string[],
 ): Promise<Record<string, ParamValue>> {
   const ids = names.flatMap((name): [string, Cid][] => {
     const id = started.params[name];
     return id === undefined ? [] : [[name, id]];
   });
-  await records.bring(ids.map(([, id]) => id));
+  const run = runText(summary.run);
+  const needed = ids.map(([name, id]) => ({ what: `the value of parameter ${name}`, id }));
+  await requireReachable(records, run, needed);
   const params: [string, ParamValue][] = [];
   for (const [name, id] of ids) {
     const data = await records.read(id);
     params.push([name, { id, data, text: started.paramTexts[name] ?? "" }]);
   }
+  const files = params.flatMap(([name, { data }]) => fileOf(name, data));
+  await requireReachable(records, run, files);
   return Object.fromEntries(params);
 }
 
-/** Contents of the files among parameters. */
-export function filesOf(params: Readonly<Record<string, Pick<ParamValue, "data">>>): Cid[] {
-  return Object.values(params).flatMap(({ data }): Cid[] => {
-    const value = decodeValue(data);
-    const file = typeof value === "object" && value !== null ? fileInfoOf(value) : undefined;
-    return file === undefined ? [] : [file.id as Cid];
-  });
+function fileOf(param: string, data: Uint8Array): NeededContent[] {
+  const value = decodeValue(data);
+  const file = typeof value === "object" && value !== null ? fileInfoOf(value) : undefined;
+  if (file === undefined) return [];
+  return [{ what: `the file of parameter ${param} (${file.name})`, id: file.id as Cid }];
 }
 
 export interface SettledParams {

@@ -243,10 +243,20 @@ test("a parameter whose value is stored nowhere is missed before the run begins"
   const here = world();
   const { run } = await begin(here);
   const { started } = await readOrigin(here.records, runText(run));
-  for (const id of Object.values(started.params)) here.engine.store.durable.contents.delete(id);
-  await assert.rejects(here.again(run, { how: "rerun" }), (error) =>
-    isMfError(error, "CONTENT_MISSING"),
-  );
+  const { contents } = here.engine.store.durable;
+  for (const id of Object.values(started.params)) contents.delete(id);
+  await assert.rejects(here.again(run, { how: "rerun" }), (error) => {
+    assert.ok(isMfError(error, "RUN_INCOMPLETE"));
+    return error.message.includes("the value of parameter n");
+  });
+  const given = await here.again(run, { how: "rerun", params: { n: paramValue(3) } });
+  assert.equal(given.state, "succeeded");
+  contents.delete(started.packageId);
+  const later = new Records(localReadSide(here.engine.store));
+  await assert.rejects(readOrigin(later, runText(run)), (error) => {
+    assert.ok(isMfError(error, "RUN_INCOMPLETE"));
+    return error.message.includes("its code");
+  });
 });
 
 test("versions of other runs stay what they were for the origin, also when the owner changes", async () => {
