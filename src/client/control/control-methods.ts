@@ -2,13 +2,13 @@
  * The names that may be called over the control socket, and the form of their parameters, checked by hand before anything is called:
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
+import { parseCid } from "../../artifact/cid.ts";
 import type { FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { RESULTS_KEPT_MAX, RUN_ORIGINS } from "../../model/journal.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
-import { isWholeCid } from "../../wire/catalog-protocol.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   DaemonSide,
@@ -108,6 +108,15 @@ function contentIds(value: unknown): Cid[] {
   return value as Cid[];
 }
 
+function contentId(value: unknown): void {
+  const id = text(value);
+  try {
+    parseCid(id);
+  } catch {
+    throw badParameter("a content id");
+  }
+}
+
 function factRefs(value: unknown): FactRef[] {
   if (!Array.isArray(value) || value.length > FACTS_MAX) throw badParameter("a list of facts");
   return value.map((item): FactRef => {
@@ -171,7 +180,7 @@ function provenance(request: Readonly<Record<string, unknown>>): void {
   if (pinned.length > VERSIONS_MAX) throw badParameter("a list of versions");
   for (const [pathspec, id] of pinned) {
     text(pathspec);
-    if (!isWholeCid(text(id))) throw badParameter("a content id for each version");
+    contentId(id);
   }
   if (origin === undefined) return;
   const { run, how } = record(origin);
