@@ -34,6 +34,7 @@ export interface RunSide {
   readonly engine: Engine;
   readonly store: Store;
   readonly mark: DaemonSide["mark"];
+  readonly readSide: ReadSide;
   close(): Promise<void>;
 }
 
@@ -90,6 +91,7 @@ export async function openRunSide(
       engine,
       store,
       mark,
+      readSide,
       async close() {
         await server.close();
         await hosts.close();

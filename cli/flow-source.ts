@@ -13,6 +13,8 @@ export interface FlowSourceOptions {
   readonly params: Readonly<Record<string, string>>;
   /** False: the graph and the code only, whatever parameters are missing (`check`, `show`). */
   readonly validateParams: boolean;
+  /** Parameters that have their values already. */
+  readonly settled?: readonly string[];
   readonly checkTypes: boolean;
 }
 
@@ -25,9 +27,9 @@ export async function loadFlowSource(
   const path = resolve(file);
   if (!existsSync(path)) throw new MfError("FLOW_FILE_MISSING", { file });
   const cache = cacheOption(context.home);
-  const { params, validateParams } = options;
+  const { params, validateParams, settled = [] } = options;
   const [loaded, problems] = await Promise.allSettled([
-    loadFlow(path, { params, validateParams, ...cache }),
+    loadFlow(path, { params, validateParams, settled, ...cache }),
     options.checkTypes ? checkTypes(path, cache) : Promise.resolve([]),
   ]);
   const isParamError =
@@ -57,7 +59,7 @@ export async function loadUnlessInterrupted(
 }
 
 /** A home that cannot be written is the store's to report; looking at a flow works without. */
-function cacheOption(home: string): { cacheDir?: string } {
+export function cacheOption(home: string): { cacheDir?: string } {
   const cacheDir = join(home, "cache");
   try {
     makeFolder(cacheDir);

@@ -34,7 +34,7 @@ export async function followRun(context: CommandContext, request: FollowRequest)
     const status = isQuiet ? undefined : await follower.statusAtEnd();
     if (status !== undefined) watched.end(status);
     display.stop();
-    const code = reportRun(context, result, request);
+    const code = await (request.report ?? reportRun)(context, result, request);
     if (status !== undefined) tellPeers(context, status);
     return code;
   } catch (error) {

@@ -8,6 +8,7 @@ import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
 import { addLabelOptions } from "./run-labels.ts";
+import { addRepeatCommands, REPEAT_COMMAND_NAMES } from "./repeat-commands.ts";
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
 export async function runProgram(
@@ -54,6 +55,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "run",
   ...MESH_COMMAND_NAMES,
   ...MARK_COMMAND_NAMES,
+  ...REPEAT_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -85,6 +87,7 @@ export function createProgram(
     );
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
+  addRepeatCommands(program, choose);
   addReadCommands(program, choose);
   addGetCommands(program, choose);
   addMarkCommands(program, choose);

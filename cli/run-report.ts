@@ -11,7 +11,15 @@ import { errorJson, failureText } from "./render-error.ts";
 export interface ReportOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  /** Says how it ended, instead of `reportRun`; gives the exit code. */
+  readonly report?: RunReport;
 }
+
+export type RunReport = (
+  context: CommandContext,
+  result: RunResult,
+  options: ReportOptions,
+) => number | Promise<number>;
 
 /** Gives the exit code. */
 export function reportRun(
@@ -23,14 +31,7 @@ export function reportRun(
   const run = runText(result.run);
   if (options.json === true) {
     reportJsonError(context, result);
-    const { state, durationMs, tasks } = result;
-    const { total, succeeded, failed, reused, executed } = tasks;
-    writeJson(context, {
-      run,
-      state,
-      durationMs: Math.round(durationMs),
-      tasks: { total, succeeded, failed, reused, executed },
-    });
+    writeJson(context, resultJson(result));
   } else if (options.quiet === true) {
     reportFailures(context, result);
     terminal.out(`${run}\n`);
@@ -43,13 +44,24 @@ export function reportRun(
   return exitCodeOf(result);
 }
 
-function reportJsonError(context: CommandContext, result: RunResult): void {
+/** The object of --json. */
+export function resultJson({ run, state, durationMs, tasks }: RunResult) {
+  const { total, succeeded, failed, reused, executed } = tasks;
+  return {
+    run: runText(run),
+    state,
+    durationMs: Math.round(durationMs),
+    tasks: { total, succeeded, failed, reused, executed },
+  };
+}
+
+export function reportJsonError(context: CommandContext, result: RunResult): void {
   if (result.state === "cancelled") context.terminal.err(errorJson(new MfError("INTERRUPTED")));
   const [failure] = result.failures;
   if (failure !== undefined) context.terminal.err(errorJson(fromErrorRecord(failure.error)));
 }
 
-function reportFailures(context: CommandContext, result: RunResult): void {
+export function reportFailures(context: CommandContext, result: RunResult): void {
   for (const failure of result.failures) {
     context.terminal.err(failureText(runText(result.run), failure, context.terminal.colourErr));
   }
@@ -69,7 +81,7 @@ export function summaryLine(context: Pick<CommandContext, "terminal">, result: R
   return `${head}: ${countText(tasks.total, "task")}, ${counts.join(", ")}`;
 }
 
-function exitCodeOf(result: RunResult): number {
+export function exitCodeOf(result: RunResult): number {
   if (result.state === "succeeded") return 0;
   return result.state === "cancelled" ? EXIT_INTERRUPTED : 1;
 }

@@ -1,4 +1,8 @@
-/** `mf check`: types, graph and captured variables. JSON: {"flow","file","steps","bundleId"}. */
+/**
+ * `mf check`: types, graph and captured variables; notes of steps that cannot be repeated, which are no failure.
+ * JSON: {"flow","file","steps","bundleId","notes":[{"step","at","what","kind"}]}.
+ */
+import { chanceNotes, type ChanceNote } from "../../src/code/chance-notes.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { loadFlowSource } from "../flow-source.ts";
 import { countText } from "../output/format.ts";
@@ -14,17 +18,29 @@ export async function checkCommand(
     checkTypes: true,
   });
   const { graph, bundleId } = loaded.package;
+  const notes = chanceNotes(loaded.package);
   if (options.json === true) {
     writeJson(context, {
       flow: graph.name,
       file: loaded.package.file,
       steps: graph.steps.map((step) => step.name),
       bundleId,
+      notes,
     });
   } else {
     context.terminal.out(
       `${file}: flow "${graph.name}" is valid: ${countText(graph.steps.length, "step")}, ${countText(graph.params.length, "parameter")}\n`,
     );
   }
+  if (options.json !== true) for (const note of notes) context.terminal.err(`${noteText(note)}\n`);
   return 0;
+}
+
+const INSTEAD: Readonly<Record<ChanceNote["kind"], string>> = {
+  chance: "draw with ctx.random() or a generator seeded with ctx.seed",
+  clock: "if the result depends on it, pass the date as a parameter",
+};
+
+function noteText({ step, at, what, kind }: ChanceNote): string {
+  return `note: ${at}: step "${step}" uses ${what} and cannot be repeated; ${INSTEAD[kind]}`;
 }

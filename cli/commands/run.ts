@@ -6,18 +6,17 @@ import { connectDaemon, type DaemonConnection } from "../../src/client/control/c
 import { localReadSide } from "../../src/client/control/local-read-side.ts";
 import { Records } from "../../src/client/records.ts";
 import { resolveVersions } from "../../src/client/resolve-versions.ts";
-import type { RunHandle, RunRequest } from "../../src/engine/run-api.ts";
-import { MfError } from "../../src/model/errors.ts";
+import type { RunRequest } from "../../src/engine/run-api.ts";
 import { runText } from "../../src/model/ids.ts";
+import { MfError } from "../../src/model/errors.ts";
 import type { LoadedFlow } from "../../src/code/load-flow.ts";
 import type { CommandContext, CommonOptions } from "../command-context.ts";
 import { openRunSide, type RunSide } from "../compose.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
+import { followHere } from "../follow-here.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
-import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
-import { reportRun } from "../run-report.ts";
 import { daemonFiles, readSources } from "../source-values.ts";
 import { checkRunLabels, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
 import { announceSubmission, submitFlow } from "../submit-flow.ts";
@@ -141,30 +140,12 @@ async function runLoaded(
   const marked = given.length === 0 ? Promise.resolve([]) : side.mark(given);
   // The run goes on beside it; a tag that could not be written is told at the end.
   marked.catch(() => undefined);
-  const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
-  if (!isQuiet) {
-    display.say(`run ${on}`);
-    const note = rootNote();
-    if (note !== undefined) display.say(note);
-  }
-  interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
-  try {
-    const result = await handle.finished;
-    display.stop();
-    await marked;
-    return reportRun(context, result, options);
-  } finally {
-    display.stop();
-  }
+  const code = await followHere(context, handle, { ...options, interrupt });
+  await marked;
+  return code;
 }
 
 /** With --json stderr is for an error in JSON only. */
 function outputOf({ quiet, json }: RunOptions): { readonly isQuiet: boolean } {
   return { isQuiet: quiet === true || json === true };
-}
-
-function cancelRun(handle: RunHandle, display: RunDisplay, isQuiet: boolean): void {
-  handle.cancel();
-  if (!isQuiet)
-    display.say("cancelling: nothing new starts, what is done is kept (Ctrl-C again forces)");
 }

@@ -120,3 +120,15 @@ large.step("make", {}, { resources: { mem: "4GB" } }, () => {
 export default large;
 `;
 }
+
+/** One step that draws and one that reads the clock, between steps that repeat. */
+export function flakyFlow() {
+  return `${head("flow")}
+const flaky = flow("flaky");
+const list = flaky.step("list", {}, (_, ctx) => ({ xs: [ctx.random(), ctx.random()] }));
+const dice = flaky.step("dice", { xs: list.xs }, ({ xs }) => ({ z: xs.map((x) => x + Math.random()), n: xs.length }));
+const clock = flaky.step("clock", { xs: list.xs }, ({ xs }) => ({ at: Date.now() + xs.length }));
+flaky.step("sum", { z: dice.z, at: clock.at, n: dice.n }, ({ z, at, n }) => ({ total: z.length + at, n }));
+export default flaky;
+`;
+}

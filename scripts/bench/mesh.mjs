@@ -134,6 +134,11 @@ class Peer {
     return output(program, argv, this.home);
   }
 
+  /** Also of a command that fails: { code, stdout, stderr }. */
+  outcome(argv) {
+    return outcome(program, argv, this.home);
+  }
+
   mfd(argv) {
     return output(daemonProgram, argv, this.home);
   }
@@ -155,7 +160,13 @@ class Peer {
 }
 
 /** Standard output. @throws where the command fails */
-function output(file, argv, home) {
+async function output(file, argv, home) {
+  const { code, stdout, stderr } = await outcome(file, argv, home);
+  if (code === 0) return stdout;
+  throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}${stdout}`);
+}
+
+function outcome(file, argv, home) {
   const child = spawn(process.execPath, [file, ...argv], {
     env: { ...process.env, MF_HOME: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
@@ -166,10 +177,6 @@ function output(file, argv, home) {
   child.stderr.on("data", (text) => (stderr += text));
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code) =>
-      code === 0
-        ? resolve(stdout)
-        : reject(new Error(`${argv.join(" ")} ended with ${code}: ${stderr}${stdout}`)),
-    );
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
 }

@@ -14,14 +14,16 @@ import type { Records } from "./records.ts";
 const LOOKED_INTO_BYTES_MAX = 64 * 1024 * 1024;
 const NAMES_SHOWN_MAX = 8;
 
-/** Pathspec -> content. @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS */
+/** Pathspec -> content, without those that are `known` already. @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS */
 export async function resolveVersions(
   records: Records,
   graph: FlowGraph,
+  known: ReadonlySet<string> = new Set(),
 ): Promise<Record<string, Cid>> {
   const named = innerRefs(graph).flatMap((ref) => (ref.k === "from" ? [ref.pathspec] : []));
   const versions: [string, Cid][] = [];
   for (const pathspec of new Set(named)) {
+    if (known.has(pathspec)) continue;
     const artifact = await artifactAt(records, pathspec);
     await lookInto(records, pathspec, artifact);
     versions.push([pathspec, artifact.ref.id]);

@@ -17,6 +17,7 @@ import { EditedText, type TextEdit } from "./text-edits.ts";
 
 export interface EvaluateOptions {
   readonly params?: Readonly<Record<string, string>>;
+  readonly settled?: readonly string[];
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
   readonly meshflowUrl: string;
@@ -51,7 +52,7 @@ export async function evaluateFlow(
     const file = join(directory, "flow.mjs");
     await writeFile(file, edited.text);
     const bundleUrl = pathToFileURL(file).href;
-    const { params, meshflowUrl, codecUrl } = options;
+    const { params, settled, meshflowUrl, codecUrl } = options;
     const request = {
       bundleUrl,
       flowFile: module.bundle.file,
@@ -59,6 +60,7 @@ export async function evaluateFlow(
       meshflowUrl,
       codecUrl,
       ...(params === undefined ? {} : { params }),
+      ...(settled === undefined ? {} : { settled }),
     };
     const answer = await ask(request, module.bundle.file, options);
     if (answer.kind !== "done") throw refusal(answer, { module, edited, bundleUrl });

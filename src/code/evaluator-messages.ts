@@ -14,6 +14,8 @@ export interface EvaluationRequest {
   readonly codecUrl: string;
   /** Undefined: parameters are not looked at. */
   readonly params?: Readonly<Record<string, string>>;
+  /** Parameters that have their values already. */
+  readonly settled?: readonly string[];
 }
 
 export interface StepPlaces {

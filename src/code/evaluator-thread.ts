@@ -68,6 +68,7 @@ async function evaluate(): Promise<void> {
           texts: request.params,
           flowFile: request.flowFile,
           cwd: request.cwd,
+          ...(request.settled === undefined ? {} : { settled: request.settled }),
         });
   const checked = [...definition.outSchemas.keys()];
   answer({ kind: "done", graph, places: placesOf(definition), checked, params });

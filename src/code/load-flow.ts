@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly params?: Readonly<Record<string, string>>;
   /** False: parameters are neither read nor required (`mf check`, `mf show`). Default: true. */
   readonly validateParams?: boolean;
+  /** Parameters that have their values already: read only where `params` has a text for them. */
+  readonly settled?: readonly string[];
   /** For short-lived files; default: the system's temporary directory. */
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
@@ -39,14 +41,15 @@ export interface LoadedFlow {
   readonly params: Readonly<Record<string, ParamValue>>;
 }
 
-const CODEC_URL = new URL("../artifact/codec.js", import.meta.url).href;
-const TIME_LIMIT_MS = 10_000;
+export const CODEC_URL = new URL("../artifact/codec.js", import.meta.url).href;
+export const TIME_LIMIT_MS = 10_000;
 
 export async function loadFlow(file: string, options: LoadOptions = {}): Promise<LoadedFlow> {
   const bundle = await bundleFlow(resolve(file));
   const module = parseFlowModule(bundle);
   const evaluated = await evaluateFlow(module, {
     ...(options.validateParams === false ? {} : { params: options.params ?? {} }),
+    ...(options.settled === undefined ? {} : { settled: options.settled }),
     ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     meshflowUrl: options.meshflowUrl ?? MESHFLOW_URL,

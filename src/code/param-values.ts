@@ -30,16 +30,20 @@ export interface ParamTexts {
   readonly texts: Readonly<Record<string, string>>;
   readonly flowFile: string;
   readonly cwd: string;
+  /** Parameters that have their values already: read only where there is a text for them. */
+  readonly settled?: readonly string[];
 }
 
 export async function paramValues(given: ParamTexts): Promise<Record<string, ParamValue>> {
-  const { graph, texts } = given;
+  const { graph, texts, settled = [] } = given;
   for (const name of Object.keys(texts)) {
     if (!graph.params.some((item) => item.name === name)) throw unknownParam(graph, name);
   }
   const values: Record<string, ParamValue> = {};
   for (const declaration of graph.params) {
-    values[declaration.name] = await paramValue(given, declaration);
+    const { name } = declaration;
+    if (settled.includes(name) && !Object.hasOwn(texts, name)) continue;
+    values[name] = await paramValue(given, declaration);
   }
   return values;
 }

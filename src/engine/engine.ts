@@ -141,6 +141,7 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
       labels: request.labels ?? [],
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
       rerun: new Set(request.rerun),
+      kept: new Map(request.results?.map(({ memoKey, result }) => [memoKey, result])),
       summary: {
         run,
         createdAt: entry.at,
@@ -256,6 +257,7 @@ async function startEntry(
       ...(request.noCache === undefined ? {} : { noCache: request.noCache }),
       ...(request.labels === undefined ? {} : { labels: request.labels }),
       ...(request.rerun === undefined ? {} : { rerun: request.rerun }),
+      ...(request.results === undefined ? {} : { results: request.results }),
     },
     ...sourcePins(given.sources, request),
     ...provenanceOf({ ...request, ...(version === undefined ? {} : { version }) }),

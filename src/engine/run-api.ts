@@ -2,7 +2,13 @@
 import type { FlowPackage } from "../code/flow-package.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import type { Cid, RunRef } from "../model/ids.ts";
-import type { RunOrigin, RunState, SourceValue, TaskCounts } from "../model/journal.ts";
+import type {
+  KnownResult,
+  RunOrigin,
+  RunState,
+  SourceValue,
+  TaskCounts,
+} from "../model/journal.ts";
 
 export interface Engine {
   /** Resolves once the run is durable in the store; then it goes on by itself. */
@@ -29,6 +35,8 @@ export interface RunRequest {
   readonly labels?: readonly string[];
   /** Steps that are executed though their results are known; what they come to decides about the steps behind them. */
   readonly rerun?: readonly string[];
+  /** As in RunOptions. */
+  readonly results?: readonly KnownResult[];
   /** Pathspec of a from() -> what it stands for, instead of what it would be resolved to now. */
   readonly versions?: Readonly<Record<string, Cid>>;
   /** Every source of the flow, as the flow names it: a run that begins again is given what it had. */

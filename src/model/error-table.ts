@@ -27,6 +27,7 @@ export const ERROR_TABLE = {
     "Pass it: -p {param}=VALUE.",
   ),
   PARAM_UNKNOWN: row(2, 'Flow "{flow}" has no parameter "{param}".', "{hint}"),
+  STEP_UNKNOWN: row(2, 'Flow "{flow}" has no step "{step}".', "{hint}"),
   PARAM_INVALID: row(
     2,
     'Parameter "{param}" of flow "{flow}": {reason} (got {value}).',
@@ -177,6 +178,11 @@ export const ERROR_TABLE = {
     'Python step "{step}" needs {packages}, which {python} does not have.',
     "Install: {python} -m pip install {packages}. Another interpreter: MF_PYTHON, for a daemon where mfd starts.",
   ),
+  PACKAGES_MISSING: row(
+    1,
+    'Step "{step}" needs {packages}, and {directory} on {machine} has {found}.',
+    "Install what is missing: {command}",
+  ),
   PYTHON_OUTPUT_INVALID: row(
     1,
     'Python step "{step}" returned a value its `out` schema refuses: {reason}.',
@@ -215,6 +221,16 @@ export const ERROR_TABLE = {
     "Those that were taken off count too: a mesh keeps them so that they stay off.",
   ),
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
+  RUN_GOING_ON: row(
+    6,
+    "Run {run} still goes on ({where}).",
+    "Follow it to its end: mf watch {run}. Or end it: mf cancel {run}.",
+  ),
+  RUN_INCOMPLETE: row(
+    7,
+    "Run {run} cannot be repeated: {what} is stored nowhere that can be reached ({id}).",
+    "A peer that has it may be away (`mf peers`). A parameter can be given anew: mf rerun {run} -p name=value.",
+  ),
   RUN_ENDED: row(
     6,
     "Run {run} has ended ({state}).",

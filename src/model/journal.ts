@@ -76,13 +76,26 @@ export interface RunOptions {
   readonly labels?: readonly string[];
   /** Steps that are executed though their results are known. */
   readonly rerun?: readonly string[];
+  /** Results that are reused whatever their steps' cache options say, at most RESULTS_KEPT_MAX: what a resumed run had made. */
+  readonly results?: readonly KnownResult[];
 }
+
+/** One of the facts of a memo key. */
+export interface KnownResult {
+  readonly memoKey: MemoKey;
+  readonly result: ResultId;
+}
+
+/** They travel in one journal entry: 100 bytes each. */
+export const RESULTS_KEPT_MAX = 2048;
+
+export const RUN_ORIGINS = ["resume", "rerun", "verify"] as const;
 
 export interface RunOrigin {
   /** `flow/id`. */
   readonly run: string;
   /** `resume`: what succeeded is reused; `rerun`: the same again; `verify`: executed again and compared. */
-  readonly how: "resume" | "rerun" | "verify";
+  readonly how: (typeof RUN_ORIGINS)[number];
 }
 
 /** An external object as it was when a run began. */

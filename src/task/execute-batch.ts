@@ -3,7 +3,8 @@
  * Whatever a step does ends here as an outcome; what ends the thread or the process is told by the host (see engine/hosts).
  */
 import type { StepInstance } from "../code/evaluate-slice.ts";
-import type { PythonCode } from "../code/flow-package.ts";
+import type { PythonCode, ScriptCode } from "../code/flow-package.ts";
+import { requirePackages } from "../code/needed-packages.ts";
 import {
   fromErrorRecord,
   isMfError,
@@ -195,15 +196,21 @@ class AttemptRun {
     });
     const { catching } = this.#spec;
     if (code.kind === "python") {
-      const beside = code.beside && (await compiledStepOf(code.beside).instantiate());
+      const beside = code.beside && (await this.#instance(code.beside));
       if (catching !== undefined) return this.#catch(beside?.catch, catching, inputs);
       const call = { step, env, log: this.#log, context: this.#context };
       const result = await this.#deps.python(code, inputs, call);
       return checkPythonResult(result, beside?.out, step);
     }
-    const instance = await compiledStepOf(code).instantiate();
+    const instance = await this.#instance(code);
     if (catching !== undefined) return this.#catch(instance.catch, catching, inputs);
     return instance.fn(inputs, this.#context);
+  }
+
+  /** @throws MfError PACKAGES_MISSING */
+  #instance(code: ScriptCode): Promise<StepInstance> {
+    if (code.externals.length > 0) requirePackages({ steps: { [this.#batch.step]: code } });
+    return compiledStepOf(code).instantiate();
   }
 
   #catch(handle: StepInstance["catch"], error: ErrorRecord, inputs: unknown): unknown {

@@ -1,6 +1,6 @@
 /** Journal entries as they cross the wire. */
 import * as v from "valibot";
-import type { JournalEntry } from "../model/journal.ts";
+import { RESULTS_KEPT_MAX, type JournalEntry } from "../model/journal.ts";
 import {
   cid,
   codeId,
@@ -55,6 +55,9 @@ const entrySchema = v.variant("t", [
       noCache: v.exactOptional(v.boolean()),
       labels: v.exactOptional(v.pipe(v.array(nameText), v.maxLength(FIELDS_MAX))),
       rerun: v.exactOptional(v.pipe(v.array(nameText), v.maxLength(FIELDS_MAX))),
+      results: v.exactOptional(
+        v.pipe(v.array(v.object({ memoKey, result: resultId })), v.maxLength(RESULTS_KEPT_MAX)),
+      ),
     }),
     origin: v.exactOptional(runOrigin),
     sources: v.exactOptional(

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { ERROR_TABLE, type ErrorCode } from "../model/error-table.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import type { Cid, CodeId, MemoKey, ResultId, RunId } from "../model/ids.ts";
+import { RUN_ORIGINS } from "../model/journal.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX, TAG_CHARS_MAX, tagFault, type Mark } from "../model/mark.ts";
 import type { PeerId } from "../model/peer.ts";
 
@@ -74,7 +75,7 @@ export const runOwner = v.object({ peer: peerId, name: nameText, ballot: count }
 
 export const runOrigin = v.object({
   run: nameText,
-  how: v.picklist(["resume", "rerun", "verify"]),
+  how: v.picklist(RUN_ORIGINS),
 });
 
 export const runSummary = v.object({

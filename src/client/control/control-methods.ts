@@ -2,9 +2,11 @@
  * The names that may be called over the control socket, and the form of their parameters, checked by hand before anything is called:
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
+import { parseCid } from "../../artifact/cid.ts";
 import type { FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX, TAGS_MAX } from "../../model/mark.ts";
+import { RESULTS_KEPT_MAX, RUN_ORIGINS } from "../../model/journal.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
 import type { Emit } from "./control-protocol.ts";
@@ -31,6 +33,9 @@ const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
 /** A user's name, a project's, a branch's. */
 const NAME_CHARS_MAX = 128;
+/** As many as a journal takes. */
+const STEPS_MAX = 4096;
+const VERSIONS_MAX = 4096;
 /** Marks of one question. */
 const MARKS_MAX = 4096;
 
@@ -119,6 +124,15 @@ function contentIds(value: unknown): Cid[] {
   return value as Cid[];
 }
 
+function contentId(value: unknown): void {
+  const id = text(value);
+  try {
+    parseCid(id);
+  } catch {
+    throw badParameter("a content id");
+  }
+}
+
 function factRefs(value: unknown): FactRef[] {
   if (!Array.isArray(value) || value.length > FACTS_MAX) throw badParameter("a list of facts");
   return value.map((item): FactRef => {
@@ -168,7 +182,6 @@ function submitRequest(value: unknown): SubmitRequest {
       throw badParameter("an encoded parameter");
   }
   sources(request["sources"]);
-  if (request["versions"] !== undefined) contentIds(Object.values(record(request["versions"])));
   if (request["contents"] !== undefined) contentIds(request["contents"]);
   shortText(request["user"]);
   for (const name of ["project", "branch"])
@@ -179,6 +192,7 @@ function submitRequest(value: unknown): SubmitRequest {
   if (request["seed"] !== undefined && typeof request["seed"] !== "string")
     throw badParameter("a seed");
   runOptions(request["options"]);
+  provenance(request);
   return value as SubmitRequest;
 }
 
@@ -194,13 +208,36 @@ function sources(value: unknown): void {
   }
 }
 
+/** What a run that repeats another one brings along. */
+function provenance(request: Readonly<Record<string, unknown>>): void {
+  const { versions = {}, origin } = request;
+  const pinned = Object.entries(record(versions));
+  if (pinned.length > VERSIONS_MAX) throw badParameter("a list of versions");
+  for (const [pathspec, id] of pinned) {
+    text(pathspec);
+    contentId(id);
+  }
+  if (origin === undefined) return;
+  const { run, how } = record(origin);
+  text(run);
+  if (!RUN_ORIGINS.some((known) => known === how)) throw badParameter("a run's origin");
+}
+
 function runOptions(value: unknown): void {
-  const { maxTasks, maxWorkers, noCache, labels } = record(value);
+  const { maxTasks, maxWorkers, noCache, labels, rerun = [], results = [] } = record(value);
   for (const count of [maxTasks, maxWorkers]) {
     if (count !== undefined && !(Number.isSafeInteger(count) && Number(count) > 0))
       throw badParameter("a whole number from 1");
   }
   if (noCache !== undefined && typeof noCache !== "boolean") throw badParameter("true or false");
+  if (!Array.isArray(rerun) || rerun.length > STEPS_MAX) throw badParameter("a list of steps");
+  for (const step of rerun) text(step);
+  if (!Array.isArray(results) || results.length > RESULTS_KEPT_MAX)
+    throw badParameter("a list of results");
+  for (const { memoKey, result } of results.map(record)) {
+    text(memoKey);
+    text(result);
+  }
   if (labels === undefined) return;
   if (!Array.isArray(labels) || labels.length > 32) throw badParameter("a short list of labels");
   for (const label of labels) text(label);

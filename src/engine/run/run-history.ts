@@ -3,7 +3,14 @@
  * already on its way to an end. Folded once, then asked by the run machine as each unit becomes ready.
  */
 import { MfError } from "../../model/errors.ts";
-import { runText, taskText, type RunRef, type TaskRef } from "../../model/ids.ts";
+import {
+  runText,
+  taskText,
+  type MemoKey,
+  type ResultId,
+  type RunRef,
+  type TaskRef,
+} from "../../model/ids.ts";
 import type { JournalEntry } from "../../model/journal.ts";
 import { decideFailure } from "./failure-decision.ts";
 import type { PastTask } from "./past-task.ts";
@@ -47,9 +54,9 @@ export class RunHistory {
     if (decision.k === "catch") task.catching = past.error;
   }
 
-  /** Made by this run (if not by its journal), so not a reuse. */
+  /** Made by this run (if not by its journal), so not a reuse. What others made meanwhile proves nothing to a run that verifies. */
   isOwn(fact: { readonly at: number }): boolean {
-    return fact.at >= this.started.at;
+    return this.started.origin?.how !== "verify" && fact.at >= this.started.at;
   }
 }
 
@@ -96,10 +103,13 @@ export interface ReuseRule {
   readonly noCache: boolean;
   /** Steps that are executed whatever is known. */
   readonly rerun: ReadonlySet<string>;
+  /** Memo key -> the result that is reused in any case. */
+  readonly kept?: ReadonlyMap<MemoKey, ResultId>;
 }
 
-export function mayNotReuse({ step }: TaskUnit, { noCache, rerun }: ReuseRule): boolean {
-  return noCache || rerun.has(step.name) || !step.declaration.options.cache.enabled;
+export function mayNotReuse(task: TaskUnit, { noCache, rerun }: ReuseRule): boolean {
+  if (task.kept !== undefined) return false;
+  return noCache || rerun.has(task.step.name) || !task.step.declaration.options.cache.enabled;
 }
 
 /** The journal has it as taken from the store, not as made by an attempt. */

@@ -218,6 +218,7 @@ export class RunMachine {
     );
     if (identity === undefined) return;
     task.identity = identity;
+    task.kept = this.#options.kept?.get(identity.memoKey);
     // A run that is gone on with finds what it made itself, whatever its cache options say.
     if (this.#options.history === undefined && mayNotReuse(task, this.#options))
       return this.#enqueue(task, false);

@@ -6,7 +6,7 @@ import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
 import { fromErrorRecord, isMfError, MfError, toErrorRecord } from "../../model/errors.ts";
-import { runText, type RunRef } from "../../model/ids.ts";
+import { runText, type MemoKey, type ResultId, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
@@ -49,6 +49,7 @@ export interface RunServiceOptions {
   readonly tasksMax: number;
   readonly noCache: boolean;
   readonly rerun: ReadonlySet<string>;
+  readonly kept: ReadonlyMap<MemoKey, ResultId>;
   readonly limits: SchedulerLimits;
   readonly memBytesDefault: number;
   /** Labels a peer must have to run any of it. */

@@ -5,7 +5,7 @@
 import type { ValueRef } from "../../graph/flow-graph.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { Fact, InputSource, TaskInputs } from "../../model/fact.ts";
-import type { MemoKey } from "../../model/ids.ts";
+import type { MemoKey, ResultId } from "../../model/ids.ts";
 import type { StepPlan, SwitchPlan } from "./flow-plan.ts";
 import type { PastTask } from "./past-task.ts";
 
@@ -50,6 +50,8 @@ export class TaskUnit implements UnitBase {
   catching: ErrorRecord | undefined = undefined;
   /** What the journal has of it, where the run is gone on with. */
   past: PastTask | undefined = undefined;
+  /** Which result is reused in any case, where the run was given one. */
+  kept: ResultId | undefined = undefined;
 
   constructor(step: StepPlan, index: readonly number[], level: LevelUnit | undefined) {
     this.step = step;

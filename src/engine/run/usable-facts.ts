@@ -20,7 +20,7 @@ export async function usableFacts(
   const facts = (await store.getResults(tasks.map(wanted))).map((fact, position) => {
     const task = tasks[position];
     // What the journal names was young enough when the run took it.
-    if (task?.past?.succeeded !== undefined) return fact;
+    if (task?.past?.succeeded !== undefined || task?.kept !== undefined) return fact;
     const ttlMs = task?.step.declaration.options.cache.ttlMs;
     return fact !== undefined && ttlMs !== undefined && now - fact.at > ttlMs ? undefined : fact;
   });
@@ -39,8 +39,8 @@ export async function usableFacts(
 }
 
 /** What the journal names is that very fact; anything else is the latest of its key. */
-function wanted({ identity, past }: TaskUnit): FactRef {
+function wanted({ identity, past, kept }: TaskUnit): FactRef {
   const { memoKey } = defined(identity, "a task that is looked up knows its identity");
-  const result = past?.succeeded?.result;
+  const result = past?.succeeded?.result ?? kept;
   return result === undefined ? { memoKey } : { memoKey, result };
 }

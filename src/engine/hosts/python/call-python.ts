@@ -52,12 +52,14 @@ export async function callPython(request: PythonRequest): Promise<unknown> {
   const stop = (): void => void python.kill("SIGINT");
   call.context.signal.addEventListener("abort", stop, { once: true });
   try {
+    const { seed, run, task, attempt } = call.context;
     const head = {
       dir: sourcesDir(request),
       entry: request.code.entry,
       fn: request.code.fn,
       id: request.code.codeId,
       inputs,
+      ctx: { seed, run, task, attempt, imports: request.code.imports },
     };
     send(python, { ...head, buffers: buffers.map((item) => item.byteLength) }, buffers);
     const { answer, bodies } = await receive(python);
@@ -87,7 +89,8 @@ async function start({ call, started }: PythonRequest): Promise<Interpreter> {
   for (const python of tried) {
     const made = spawn(python, ["-u", scriptPath(), String(process.pid)], {
       stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
-      env: { ...process.env, ...call.env, PYTHONDONTWRITEBYTECODE: "1" },
+      // Sets of texts in one order wherever and whenever they are made: a step that lists one repeats.
+      env: { PYTHONHASHSEED: "0", ...process.env, ...call.env, PYTHONDONTWRITEBYTECODE: "1" },
       cwd: tmpdir(),
     });
     const isUp = await new Promise<boolean>((resolve) => {

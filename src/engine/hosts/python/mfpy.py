@@ -1,5 +1,5 @@
 """The Python side of a step host; standard library only. Frames on pipe 3 (in) and 4 (out): u32 length, JSON, raw buffers."""
-import array, ctypes, importlib, json, math, os, pathlib, pickle, signal, struct, sys, threading, time, traceback
+import array, ctypes, importlib, inspect, json, math, os, pathlib, pickle, random, signal, struct, sys, threading, time, traceback, types
 from datetime import date, datetime, timezone
 
 INP, OUT, PARENT = os.fdopen(3, 'rb'), os.fdopen(4, 'wb'), int(sys.argv[1])
@@ -91,14 +91,37 @@ def encode(x, bufs, where):
     return buffer(pickle.dumps(x, protocol=4), bufs, **{'$': 'pickle', 'type': f'{type(x).__module__}.{type(x).__qualname__}'})
 
 
+def seed(number, imports):
+    """Whoever draws from the global generators draws the same again. numpy's takes 32 bits, which is what a task's seed has."""
+    random.seed(number)
+    if 'numpy' in sys.modules or 'numpy' in imports:
+        try:
+            importlib.import_module('numpy').random.seed(number)
+        except (ImportError, AttributeError):
+            pass
+
+
+def takes_ctx(fn, inputs):
+    try:
+        found = inspect.signature(fn).parameters.get('ctx')
+    except (TypeError, ValueError):
+        return False
+    return 'ctx' not in inputs and found is not None and found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)
+
+
 def call(head, bufs, out):
     folder, name = head['dir'], head['entry'][:-3].replace('/', '.')
     known = set(sys.modules)
     sys.path.insert(0, folder)
     try:
         importlib.invalidate_caches()
+        ctx = types.SimpleNamespace(**head['ctx'])
+        imports = ctx.__dict__.pop('imports')
+        seed(ctx.seed, imports)
         fn = getattr(importlib.import_module(name), head['fn'])
-        result = fn(**decode(head['inputs'], bufs))
+        inputs = decode(head['inputs'], bufs)
+        seed(ctx.seed, imports)  # once more: what modules drew while they were imported does not count
+        result = fn(**inputs, ctx=ctx) if takes_ctx(fn, inputs) else fn(**inputs)
         if result is None:
             result = {}
         if not isinstance(result, dict):

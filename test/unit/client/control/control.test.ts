@@ -249,6 +249,17 @@ for (const [what, wrong] of [
   ["a package that is none", { ...submitRequest(""), flowPackage: 3 }],
   ["a parameter without bytes", { ...submitRequest(""), params: { n: { data: "x", text: "" } } }],
   ["a limit of nothing", { ...submitRequest(""), options: { maxTasks: 0 } }],
+  ["steps that are none", { ...submitRequest(""), options: { rerun: [3] } }],
+  ["results without keys", { ...submitRequest(""), options: { results: [{ result: "x" }] } }],
+  [
+    "too many results",
+    {
+      ...submitRequest(""),
+      options: { results: Array.from({ length: 2049 }, () => ({ memoKey: "a", result: "b" })) },
+    },
+  ],
+  ["a version that is no content", { ...submitRequest(""), versions: { "f/latest/a.x": "b" } }],
+  ["an origin of no kind", { ...submitRequest(""), origin: { run: RUN, how: "again" } }],
   ["options that are none", { ...submitRequest(""), options: null }],
 ] as const) {
   test(`submit refuses ${what}`, async (t) => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { cidOf } from "../../../../src/artifact/cid.ts";
 import { decodeValue, encodeValue } from "../../../../src/artifact/codec.ts";
-import type { StepCode } from "../../../../src/code/flow-package.ts";
+import type { PythonCode, StepCode } from "../../../../src/code/flow-package.ts";
 import { createHostPool } from "../../../../src/engine/hosts/host-pool.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
 import { silentLogger } from "../../../../src/env/logger.ts";
@@ -97,7 +97,7 @@ export const run = (
 
 export const codeOf = (result: BatchResult): string | undefined => result.outcomes[0]?.error?.code;
 
-export function python(text: string, fn = "f"): StepCode {
+export function python(text: string, fn = "f"): PythonCode {
   return {
     kind: "python",
     codeId: text as CodeId,

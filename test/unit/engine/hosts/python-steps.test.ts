@@ -85,7 +85,7 @@ function checked(text: string): StepCode {
   const beside = script(
     `() => ({ out: { "~standard": { version: 1, vendor: "t", validate: (v) => ${check} } }, catch: (e) => ({ caught: e.message }) })`,
   );
-  return beside.kind === "script" ? ({ ...python(text), beside } as StepCode) : beside;
+  return beside.kind === "script" ? { ...python(text), beside } : beside;
 }
 
 test("a Python result is checked by its schema, which may change it", withPython, async () => {
