@@ -98,7 +98,10 @@ export interface ReuseRule {
   readonly rerun: ReadonlySet<string>;
 }
 
-export function mayNotReuse({ step }: TaskUnit, { noCache, rerun }: ReuseRule): boolean {
+export function mayNotReuse(
+  { step }: Pick<TaskUnit, "step">,
+  { noCache, rerun }: ReuseRule,
+): boolean {
   return noCache || rerun.has(step.name) || !step.declaration.options.cache.enabled;
 }
 

@@ -16,6 +16,7 @@ import {
   type PlannedBatch,
   type SchedulerLimits,
 } from "../scheduler/batch-scheduler.ts";
+import type { RunShare } from "../work-sharing.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { ElementLoader } from "./element-loader.ts";
@@ -24,7 +25,7 @@ import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
 import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
 import { FAILURES_SHOWN_MAX, UNITS_PER_TURN } from "./run-limits.ts";
-import type { RunHistory } from "./run-history.ts";
+import { mayNotReuse, type RunHistory } from "./run-history.ts";
 import { RunListeners } from "./run-listeners.ts";
 import { RunMachine } from "./run-machine.ts";
 import { RunRecorder } from "./run-recorder.ts";
@@ -39,6 +40,7 @@ export interface RunServiceDeps {
   readonly turn: () => Promise<void>;
   readonly peer: string;
   readonly contents: ContentCache;
+  readonly share: RunShare;
 }
 
 export interface RunServiceOptions {
@@ -95,6 +97,8 @@ export class RunService implements RunHandle {
     });
     // Whoever awaits it gets the error; nobody awaiting must not end the process.
     this.finished.catch(() => undefined);
+    const leave = (): void => this.#lookUps.leave();
+    this.finished.then(leave, leave);
     this.#startedAtMs = deps.clock.monotonic();
     const { store, hosts, clock, turn, peer, contents } = deps;
     this.#machine = new RunMachine(options.plan, options);
@@ -102,6 +106,8 @@ export class RunService implements RunHandle {
     this.#lookUps = new FactLookUps(deps, {
       found: (task, fact) => this.#accept({ t: "looked-up", task, fact }),
       failed: (error) => this.#broken(error),
+      // A run that is on its way to its end only counts what it made.
+      mayShare: (task) => options.history?.ending === undefined && !mayNotReuse(task, options),
     });
     this.#recorder = new RunRecorder(options.run, {
       store,
@@ -214,6 +220,7 @@ export class RunService implements RunHandle {
     if (this.#isAbandoned) return;
     if (this.#storeError !== undefined && event.t !== "cancel-asked") return this.#endBroken();
     this.#machine.accept(event, this.#deps.clock.monotonic());
+    if ("task" in event) this.#lookUps.moved(event.task);
     this.#drive();
   }
 
