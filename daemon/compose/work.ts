@@ -12,6 +12,8 @@ import type { MachineSample } from "../machine/machine.ts";
 import type { DaemonBase } from "./daemon-base.ts";
 import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
 import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
+import type { KnownFacts } from "../sharing/known-facts.ts";
+import { MeshSharing } from "../sharing/mesh-sharing.ts";
 import type { Network } from "./network.ts";
 import { spreadingStore } from "./spreading-store.ts";
 
@@ -26,10 +28,14 @@ export interface Work {
   handOver(): Promise<readonly RunRef[]>;
 }
 
-export function openWork(base: DaemonBase, network: Network, store: Store): Work {
+export function openWork(
+  base: DaemonBase,
+  network: Network,
+  { store, known }: { readonly store: Store; readonly known: KnownFacts },
+): Work {
   const { logger } = base.env;
   const reading = network.bulk.openReading(store);
-  const { hosts, ownership } = openRuns(base, network, { local: store, reading });
+  const { hosts, ownership } = openRuns(base, network, { local: store, reading, known });
   const catalog = openCatalog(base, network, { store: reading, ownership });
   let isRefusing = false;
   network.reportWork(() => {
@@ -56,6 +62,8 @@ interface Stores {
   readonly local: Store;
   /** Brings from other peers what it is asked to read. */
   readonly reading: Store;
+  /** What the local one has, as others ask for it. */
+  readonly known: KnownFacts;
 }
 
 /** The engine plans batches over the mesh's hosts; ownership gives it the store that its keepers follow. */
@@ -95,7 +103,9 @@ function openRuns(
     ballotOf: (run) => ownership.ownerOf(run)?.ballot ?? FIRST_BALLOT,
   });
   closing.add("placement", () => hosts.close());
-  const engine = { hosts, clock, random, logger, peer: name, capacity, limits: hosts.limits };
+  const sharing = openSharing(base, { transport, membership }, stores);
+  const { limits } = hosts;
+  const engine = { hosts, clock, random, logger, peer: name, capacity, limits, sharing };
   const ownership: Ownership = createOwnership({
     ...mesh,
     createEngine: (store) =>
@@ -109,6 +119,31 @@ function openRuns(
   });
   closing.add("ownership", () => ownership.close());
   return { hosts, ownership };
+}
+
+/** Facts of others are used, and what they run now is waited for. */
+function openSharing(
+  { env, closing }: DaemonBase,
+  { transport, membership }: Pick<Network, "transport" | "membership">,
+  { local, known }: Stores,
+): MeshSharing {
+  const { clock, logger } = env;
+  const sharing = new MeshSharing({
+    transport,
+    directory: membership,
+    store: local,
+    known,
+    clock,
+    logger,
+  });
+  closing.add("sharing", () => {
+    known.close();
+    sharing.close();
+  });
+  known.count(local).catch((error: unknown) => {
+    logger.warn("facts-not-counted", { reason: String(error) });
+  });
+  return sharing;
 }
 
 function openCatalog(
