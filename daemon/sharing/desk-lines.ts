@@ -1,18 +1,17 @@
 /** From users to desks and back: over the wire, or straight across where both are this peer. Who does not answer in time has said nothing. */
-import type { Logger } from "../../src/env/logger.ts";
-import { isMfError } from "../../src/model/errors.ts";
 import type { CodeId, MemoKey } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { CLAIM, HAND_IN, LEAVE, OVER, SETTLED, USE } from "../../src/wire/sharing-protocol.ts";
-import type { RequestType, Transport } from "../../src/wire/transport.ts";
+import type { Transport } from "../../src/wire/transport.ts";
 import { codeKeysOf, messagesOf, type CodeKeysMessage } from "./code-keys.ts";
 import type { CodeKeys, OverNotice } from "./desk-machine.ts";
 import type { Desk } from "./desk-service.ts";
+import type { PeerQuestions } from "./peer-questions.ts";
 import { CLAIM_MS_MAX, HAND_IN_MS_MAX, USE_MS_MAX } from "./sharing-limits.ts";
 
 export interface DeskLinesDeps {
-  readonly transport: Pick<Transport, "self" | "request" | "send" | "handle" | "listen">;
-  readonly logger: Logger;
+  readonly transport: Pick<Transport, "self" | "send" | "handle" | "listen">;
+  readonly questions: PeerQuestions;
   readonly desk: () => Desk;
 }
 
@@ -49,7 +48,7 @@ export class DeskLines {
     message: CodeKeysMessage,
   ): Promise<Awaited<ReturnType<Desk["use"]>> | undefined> {
     if (desk === this.#deps.transport.self) return this.#deps.desk().use(desk, message);
-    return this.#ask(desk, USE, message, USE_MS_MAX);
+    return this.#deps.questions.ask(desk, USE, message, USE_MS_MAX);
   }
 
   claim(
@@ -57,7 +56,7 @@ export class DeskLines {
     message: CodeKeysMessage,
   ): Promise<{ theirs: MemoKey[]; others: { at: number; users: PeerId[] }[] } | undefined> {
     if (desk === this.#deps.transport.self) return this.#deps.desk().claim(desk, message);
-    return this.#ask(desk, CLAIM, message, CLAIM_MS_MAX);
+    return this.#deps.questions.ask(desk, CLAIM, message, CLAIM_MS_MAX);
   }
 
   async askHandIn(
@@ -65,7 +64,12 @@ export class DeskLines {
     codes: readonly CodeId[],
   ): Promise<readonly CodeKeys[] | undefined> {
     if (user === this.#deps.transport.self) return this.#user.handIn(codes);
-    const answer = await this.#ask(user, HAND_IN, { codes: [...codes] }, HAND_IN_MS_MAX);
+    const answer = await this.#deps.questions.ask(
+      user,
+      HAND_IN,
+      { codes: [...codes] },
+      HAND_IN_MS_MAX,
+    );
     return answer === undefined ? undefined : codeKeysOf({ codes: [...codes], ...answer });
   }
 
@@ -104,20 +108,5 @@ export class DeskLines {
       return position === undefined ? [] : [{ at: position, keys: one.keys }];
     });
     return { held };
-  }
-
-  async #ask<Q, A>(
-    peer: PeerId,
-    type: RequestType<Q, A>,
-    query: Q,
-    timeoutMs: number,
-  ): Promise<A | undefined> {
-    try {
-      return await this.#deps.transport.request(peer, type, query, { timeoutMs });
-    } catch (error) {
-      const code = isMfError(error) ? error.code : "INTERNAL";
-      this.#deps.logger.debug("sharing.unanswered", { peer, question: type.name, code });
-      return undefined;
-    }
   }
 }

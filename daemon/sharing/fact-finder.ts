@@ -4,31 +4,22 @@
  */
 import { cidOf, parseCid } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
-import type { Logger } from "../../src/env/logger.ts";
 import type { TaskKey } from "../../src/engine/work-sharing.ts";
-import { isMfError } from "../../src/model/errors.ts";
 import type { Fact, FactRef } from "../../src/model/fact.ts";
 import type { Cid, CodeId, MemoKey } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { InlineContent, Store } from "../../src/store/ports.ts";
 import { othersAlive, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 import { CODES_MAX, FACTS, KNOWN, REFS_MAX } from "../../src/wire/sharing-protocol.ts";
-import type { RequestType, Transport } from "../../src/wire/transport.ts";
+import type { PeerQuestions } from "./peer-questions.ts";
 import { PrintSet } from "./known-facts.ts";
-import {
-  FIND_MS_MAX,
-  FIND_PEERS_MAX,
-  KNOWN_FRESH_MS,
-  KNOWN_MS_MAX,
-  SLOW_PEER_MS,
-} from "./sharing-limits.ts";
+import { FIND_MS_MAX, FIND_PEERS_MAX, KNOWN_FRESH_MS, KNOWN_MS_MAX } from "./sharing-limits.ts";
 
 export interface FactFinderDeps {
-  readonly transport: Pick<Transport, "request">;
+  readonly questions: PeerQuestions;
   readonly directory: PeerDirectory;
   readonly store: Pick<Store, "commit">;
   readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 /** A task, and who may have made its fact since the run began. */
@@ -53,7 +44,6 @@ export class FactFinder {
   readonly #known = new Map<CodeId, KnownOf>();
   readonly #learning = new Map<CodeId, Promise<void>>();
   readonly #asking = new Map<string, Promise<boolean>>();
-  readonly #slow = new Map<PeerId, number>();
 
   constructor(deps: FactFinderDeps) {
     this.#deps = deps;
@@ -99,7 +89,7 @@ export class FactFinder {
     const learnOf = async (peer: PeerId): Promise<void> => {
       for (let from = 0; from < codes.length; from += CODES_MAX) {
         const some = codes.slice(from, from + CODES_MAX);
-        const answer = await this.#request(peer, KNOWN, { codes: some }, KNOWN_MS_MAX);
+        const answer = await this.#deps.questions.ask(peer, KNOWN, { codes: some }, KNOWN_MS_MAX);
         if (answer === undefined) return;
         for (const { at: position, prints } of answer.known) {
           const code = some[position];
@@ -139,12 +129,9 @@ export class FactFinder {
   }
 
   #peersFor({ task, hint, users }: Wanted): PeerId[] {
-    const { directory, clock } = this.#deps;
-    const now = clock.monotonic();
+    const { directory, questions } = this.#deps;
     const isAsked = (peer: PeerId): boolean =>
-      peer !== directory.self &&
-      directory.get(peer)?.state === "alive" &&
-      (this.#slow.get(peer) ?? -Infinity) <= now;
+      peer !== directory.self && directory.get(peer)?.state === "alive" && !questions.isSlow(peer);
     if (hint !== undefined && isAsked(hint)) return [hint];
     const peers = new Set([...users].filter(isAsked));
     let room = FIND_PEERS_MAX;
@@ -195,7 +182,7 @@ export class FactFinder {
     for (let at = 0; at < refs.length; at += REFS_MAX) {
       let rest = refs.slice(at, at + REFS_MAX);
       for (let part = 0; part < PARTS_MAX && rest.length > 0; part++) {
-        const answer = await this.#request(peer, FACTS, { refs: rest }, FIND_MS_MAX);
+        const answer = await this.#deps.questions.ask(peer, FACTS, { refs: rest }, FIND_MS_MAX);
         if (answer === undefined) return all;
         all.facts.push(...answer.facts);
         all.inline.push(...answer.inline);
@@ -205,23 +192,6 @@ export class FactFinder {
       }
     }
     return all;
-  }
-
-  async #request<Q, A>(
-    peer: PeerId,
-    type: RequestType<Q, A>,
-    query: Q,
-    timeoutMs: number,
-  ): Promise<A | undefined> {
-    const { transport, clock, logger } = this.#deps;
-    try {
-      return await transport.request(peer, type, query, { timeoutMs });
-    } catch (error) {
-      const code = isMfError(error) ? error.code : "INTERNAL";
-      logger.debug("sharing.unanswered", { peer, question: type.name, code });
-      if (code === "PEER_TIMEOUT") this.#slow.set(peer, clock.monotonic() + SLOW_PEER_MS);
-      return undefined;
-    }
   }
 }
 

@@ -24,6 +24,7 @@ import { Desk } from "./desk-service.ts";
 import { FactAnswers } from "./fact-answers.ts";
 import { FactFinder } from "./fact-finder.ts";
 import type { KnownFacts } from "./known-facts.ts";
+import { PeerQuestions } from "./peer-questions.ts";
 import { HINTS_MAX, RENEW_MS, WAIT_MS_MAX } from "./sharing-limits.ts";
 
 export interface MeshSharingDeps {
@@ -44,12 +45,15 @@ interface Away {
 
 export class MeshSharing implements WorkSharing {
   readonly #deps: MeshSharingDeps;
+  readonly #questions: PeerQuestions;
   readonly #finder: FactFinder;
   readonly #desk: Desk;
   readonly #lines: DeskLines;
   readonly #uses: CodeUses;
   readonly #held = new HeldKeys();
   readonly #away = new Map<MemoKey, Away>();
+  /** Asked of a desk now, with what it told in the meantime: a notice may overtake the answer. */
+  readonly #asked = new Map<MemoKey, Omit<OverNotice, "to" | "keys"> | undefined>();
   /** Who has just made what was waited for. */
   readonly #hints = new Map<MemoKey, PeerId>();
   /** Known to be gone before membership has its verdict. */
@@ -63,10 +67,11 @@ export class MeshSharing implements WorkSharing {
   constructor(deps: MeshSharingDeps) {
     this.#deps = deps;
     const { transport, directory, known, store, clock } = deps;
-    this.#finder = new FactFinder(deps);
+    this.#questions = new PeerQuestions(deps);
+    this.#finder = new FactFinder({ ...deps, questions: this.#questions });
     this.#uses = new CodeUses(directory.self);
     this.#lines = new DeskLines(
-      { transport, logger: deps.logger, desk: () => this.#atDesk() },
+      { transport, questions: this.#questions, desk: () => this.#atDesk() },
       {
         handIn: (codes) => this.#handIn(codes),
         over: (from, notice) => this.#over(from, notice),
@@ -107,6 +112,7 @@ export class MeshSharing implements WorkSharing {
     this.#isClosed = true;
     this.#unsubscribe();
     this.#cancelTick?.();
+    this.#questions.close();
     for (const key of this.#away.keys()) this.#held.release(key);
     this.#away.clear();
   }
@@ -181,11 +187,12 @@ export class MeshSharing implements WorkSharing {
   ): Promise<Map<MemoKey, Promise<void>>> {
     const waits = new Map<MemoKey, Promise<void>>();
     for (const message of messagesOf(wanted)) {
+      for (const { keys } of message.held) for (const key of keys) this.#asked.set(key, undefined);
       const answer = await this.#lines.claim(desk, message);
       // Nobody answers: everybody goes alone.
-      if (answer === undefined) continue;
-      for (const { at, users } of answer.others) this.#uses.noteUsers(message.codes[at], users);
-      const theirs = new Set(answer.theirs);
+      for (const { at, users } of answer?.others ?? [])
+        this.#uses.noteUsers(message.codes[at], users);
+      const theirs = new Set(answer?.theirs);
       for (const { at, keys } of message.held) {
         const code = message.codes[at];
         if (code === undefined) continue;
@@ -213,11 +220,13 @@ export class MeshSharing implements WorkSharing {
       readonly waits: Map<MemoKey, Promise<void>>;
     },
   ): void {
+    const told = this.#asked.get(key);
     if (!share.claimed.delete(key)) return;
     this.#uses.get(code)?.keys.delete(key);
     waits.set(key, this.#held.giveAway(key));
-    // The desk has moved on since it was asked: nobody will tell.
-    if (this.#uses.get(code)?.desk !== desk) return this.#held.release(key);
+    if (told?.isDone === true) this.#hint(key, told.by);
+    // Told already, or the desk has moved on since it was asked and nobody will tell.
+    if (told !== undefined || this.#uses.get(code)?.desk !== desk) return this.#held.release(key);
     this.#away.set(key, { desk, until: this.#deps.clock.monotonic() + WAIT_MS_MAX });
   }
 
@@ -255,11 +264,15 @@ export class MeshSharing implements WorkSharing {
 
   #over(from: PeerId, { keys, by, isDone }: Omit<OverNotice, "to">): void {
     for (const key of keys) {
+      if (this.#asked.has(key)) this.#asked.set(key, { by, isDone });
       if (this.#away.get(key)?.desk !== from) continue;
-      this.#away.delete(key);
-      if (isDone && this.#hints.size < HINTS_MAX) this.#hints.set(key, by);
-      this.#held.release(key);
+      if (isDone) this.#hint(key, by);
+      this.#comeBack(key);
     }
+  }
+
+  #hint(key: MemoKey, by: PeerId): void {
+    if (this.#hints.size < HINTS_MAX) this.#hints.set(key, by);
   }
 
   #tellSettledSoon({ desk, code }: CodeUse, key: MemoKey, isDone: boolean): void {
@@ -313,6 +326,7 @@ export class MeshSharing implements WorkSharing {
     else this.#gone.delete(peer);
     const isGone =
       event.t !== "changed" || event.peer.state === "dead" || event.peer.state === "left";
+    if (isGone || event.peer.state !== "alive") this.#questions.lost(peer);
     if (isGone) this.#desk.gone(peer);
     const moved = this.#uses.choose(this.#alive());
     // The same desk in a new process knows nothing of before.

@@ -1,11 +1,12 @@
 /** How long others are waited for, and how much is kept. */
 
-/** A peer that is alive says what it knows within a few ms; a run's beginning waits for it no longer than this. */
-export const KNOWN_MS_MAX = 300;
+/** A peer that is alive answers within a few ms, one with a hundred submits at hand within seconds; what is asked of a peer that is lost ends
+ *  with it. A run's beginning waits for what others know no longer than this, */
+export const KNOWN_MS_MAX = 2_000;
 /** What was said of a code is believed so long by runs that begin later. */
 export const KNOWN_FRESH_MS = 2_000;
-/** For facts and their small contents. */
-export const FIND_MS_MAX = 1_000;
+/** a task for its fact and what is small of its contents no longer than this. */
+export const FIND_MS_MAX = 5_000;
 /** A peer that did not answer in time is not asked for facts for so long. */
 export const SLOW_PEER_MS = 10_000;
 /** Peers that are asked for one fact because they had it, besides those that may just have made it. */
@@ -14,9 +15,9 @@ export const FIND_PEERS_MAX = 3;
 export const FACTS_SERVED_MAX = 16;
 
 /** The desk asks who was alone what he runs; whoever came second waits for it. */
-export const HAND_IN_MS_MAX = 500;
-export const USE_MS_MAX = 1_000;
-export const CLAIM_MS_MAX = 1_000;
+export const HAND_IN_MS_MAX = 5_000;
+export const USE_MS_MAX = 8_000;
+export const CLAIM_MS_MAX = 8_000;
 
 /** Users tell their desks that often that they are there and what they run. */
 export const RENEW_MS = 5_000;
