@@ -15,6 +15,7 @@ export interface SubmitSettings {
   readonly maxTasks?: number;
   readonly maxWorkers?: number;
   readonly on?: readonly string[];
+  readonly rerun?: readonly string[];
 }
 
 /** The daemon's step hosts start while the flow is loaded here. One that cannot is no reason not to submit. */
@@ -30,12 +31,13 @@ export async function submitFlow(
   const flowPackage = loaded.package;
   const putFile = (path: string): Promise<{ id: Cid; bytes: number }> => putThere(side, path);
   const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
-  const { seed, maxTasks, maxWorkers, on = [] } = settings;
+  const { seed, maxTasks, maxWorkers, on = [], rerun = [] } = settings;
   const options: RunOptions = {
     noCache: !settings.cache,
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(maxWorkers === undefined ? {} : { maxWorkers }),
     ...(on.length === 0 ? {} : { labels: on }),
+    ...(rerun.length === 0 ? {} : { rerun }),
   };
   return side.submit({
     flowPackage,

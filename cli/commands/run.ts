@@ -23,6 +23,7 @@ export interface RunOptions extends CommonOptions, ParamOptions {
   readonly seed?: string;
   readonly maxTasks?: number;
   readonly maxWorkers?: number;
+  readonly rerun?: readonly string[];
   readonly quiet?: boolean;
 }
 
@@ -109,6 +110,7 @@ async function runLoaded(
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.maxTasks === undefined ? {} : { maxTasks: options.maxTasks }),
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
+    ...(options.rerun === undefined ? {} : { rerun: options.rerun }),
   };
   const handle = await side.engine.start(flowPackage, request);
   // With --json stderr is for an error in JSON only.

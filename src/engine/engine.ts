@@ -23,13 +23,9 @@ import type { GivenValues } from "./run/input-resolution.ts";
 import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
 import { pinnedVersion, readPastRun } from "./run/past-run.ts";
-import {
-  mayNotReuse,
-  type ReuseRule,
-  type RunHistory,
-  type RunStarted,
-} from "./run/run-history.ts";
+import { type ReuseRule, type RunHistory, type RunStarted } from "./run/run-history.ts";
 import { provenanceOf } from "./run/provenance.ts";
+import { refuseUnknownSteps } from "./run/rerun-steps.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
 import {
@@ -99,6 +95,7 @@ async function startRun(
       ? resolveVersion(deps.store, pathspec)
       : pinnedVersion(pathspec, pinned);
   };
+  refuseUnknownSteps(flowPackage.graph, request.rerun ?? []);
   const given = await givenValues(flowPackage, request, resolve);
   const begin = { run, flowPackage, request, given };
   const { totals } = runLimits(deps, request).limits;
@@ -169,8 +166,10 @@ async function composeRun(deps: EngineParts, parts: RunParts): Promise<RunServic
 }
 
 /** Of the steps whose results others may use, and the other way round. */
-function sharedCodes({ steps }: FlowPlan, rule: ReuseRule): CodeId[] {
-  const shared = [...steps.values()].filter((step) => !mayNotReuse({ step }, rule));
+function sharedCodes({ steps }: FlowPlan, { noCache, rerun }: ReuseRule): CodeId[] {
+  const shared = [...steps.values()].filter(
+    ({ name, declaration }) => !noCache && !rerun.has(name) && declaration.options.cache.enabled,
+  );
   return [...new Set(shared.map(({ code }) => code.codeId))];
 }
 

@@ -27,6 +27,7 @@ export const ERROR_TABLE = {
     "Pass it: -p {param}=VALUE.",
   ),
   PARAM_UNKNOWN: row(2, 'Flow "{flow}" has no parameter "{param}".', "{hint}"),
+  STEP_UNKNOWN: row(2, 'Flow "{flow}" has no step "{step}".', "{hint}"),
   PARAM_INVALID: row(
     2,
     'Parameter "{param}" of flow "{flow}": {reason} (got {value}).',

@@ -158,13 +158,21 @@ function submitRequest(value: unknown): SubmitRequest {
   return value as SubmitRequest;
 }
 
+/** As many as a journal takes. */
+const RERUN_STEPS_MAX = 4_096;
+
 function runOptions(value: unknown): void {
-  const { maxTasks, maxWorkers, noCache, labels } = record(value);
+  const { maxTasks, maxWorkers, noCache, labels, rerun } = record(value);
   for (const count of [maxTasks, maxWorkers]) {
     if (count !== undefined && !(Number.isSafeInteger(count) && Number(count) > 0))
       throw badParameter("a whole number from 1");
   }
   if (noCache !== undefined && typeof noCache !== "boolean") throw badParameter("true or false");
+  if (rerun !== undefined) {
+    if (!Array.isArray(rerun) || rerun.length > RERUN_STEPS_MAX)
+      throw badParameter("a list of steps");
+    for (const step of rerun) text(step);
+  }
   if (labels === undefined) return;
   if (!Array.isArray(labels) || labels.length > 32) throw badParameter("a short list of labels");
   for (const label of labels) text(label);

@@ -98,10 +98,7 @@ export interface ReuseRule {
   readonly rerun: ReadonlySet<string>;
 }
 
-export function mayNotReuse(
-  { step }: Pick<TaskUnit, "step">,
-  { noCache, rerun }: ReuseRule,
-): boolean {
+export function mayNotReuse({ step }: TaskUnit, { noCache, rerun }: ReuseRule): boolean {
   return noCache || rerun.has(step.name) || !step.declaration.options.cache.enabled;
 }
 

@@ -19,12 +19,13 @@ import {
 import type { RunShare } from "../work-sharing.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
+import { cutOffs } from "./cut-offs.ts";
 import { ElementLoader } from "./element-loader.ts";
 import { FactLookUps } from "./fact-look-ups.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
 import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
-import { FAILURES_SHOWN_MAX, UNITS_PER_TURN } from "./run-limits.ts";
+import { CUT_OFFS_SHOWN_MAX, FAILURES_SHOWN_MAX, UNITS_PER_TURN } from "./run-limits.ts";
 import { mayNotReuse, type RunHistory } from "./run-history.ts";
 import { RunListeners } from "./run-listeners.ts";
 import { RunMachine } from "./run-machine.ts";
@@ -395,9 +396,23 @@ export class RunService implements RunHandle {
       durationMs: this.#endedAtMs - this.#startedAtMs,
       tasks: this.#machine.tally.counts(),
       failures: this.#failures,
+      ...this.#cutOffs(),
     };
     this.#listeners.emit({ t: "run-finished", result });
     this.#resolve(result);
+  }
+
+  #cutOffs(): Pick<RunResult, "cutOffs"> {
+    const { steps, switches } = this.#options.plan;
+    const { tally } = this.#machine;
+    const found = cutOffs(
+      {
+        steps: [...steps.values()].map(({ declaration }) => declaration),
+        switches: [...switches.values()].map(({ declaration }) => declaration),
+      },
+      (step) => tally.of(step),
+    ).slice(0, CUT_OFFS_SHOWN_MAX);
+    return found.length === 0 ? {} : { cutOffs: found };
   }
 
   /** Nothing more can be made durable (or no host can start): what runs is cancelled, and the error ends the run. */
