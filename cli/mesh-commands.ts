@@ -57,6 +57,11 @@ function addSubmit(program: Command, choose: (action: Action) => void): void {
     .option("--json", "end with one JSON object; with --detach only its run")
     .option("--no-check", "do not check types first")
     .option("--no-cache", "reuse nothing")
+    .option(
+      "--rerun <step>",
+      "execute this step though its results are known (may be repeated)",
+      collect,
+    )
     .option("--seed <seed>", "enters every task's seed")
     .option("--max-tasks <n>", "limit of tasks for each step", positiveInteger)
     .option("-q, --quiet", "no progress; prints the run's id only")

@@ -110,10 +110,19 @@ function addFlowCommands(program: Command, choose: (action: Action) => void): vo
     .option("--json", "end with one JSON object: run, state, durationMs, tasks")
     .option("--no-check", "do not check types first")
     .option("--no-cache", "reuse nothing")
+    .option(
+      "--rerun <step>",
+      "execute this step though its results are known (may be repeated)",
+      collect,
+    )
     .option("--seed <seed>", "enters every task's seed")
     .option("--max-tasks <n>", "limit of tasks for each step", positiveInteger)
     .option("--max-workers <n>", "attempts at once", positiveInteger)
     .option("-q, --quiet", "no progress; prints the run's id only")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  mf run sweep.ts -p folds=10\n  mf run sweep.ts --rerun fit",
+    )
     .action((file, options) =>
       choose(async (context) =>
         (await import("./commands/run.ts")).runCommand(context, file, options),

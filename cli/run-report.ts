@@ -38,6 +38,10 @@ export function reportRun(
   } else {
     reportFailures(context, result);
     terminal.out(`${summaryLine(context, result)}\n`);
+    for (const { step, reused } of result.cutOffs ?? [])
+      terminal.out(
+        `${step} ran again and came to the same: ${countText(reused, "task")} behind it reused\n`,
+      );
     if (result.state === "cancelled")
       terminal.err("Run it again to go on: what is done is kept and will be reused.\n");
   }

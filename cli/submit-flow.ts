@@ -24,6 +24,7 @@ export interface SubmitSettings extends RunLabelOptions {
   readonly on?: readonly string[];
   /** The flow's sources as they are now. */
   readonly sources?: PinnedSources;
+  readonly rerun?: readonly string[];
 }
 
 /** The daemon's step hosts start while the flow is loaded here. One that cannot is no reason not to submit. */
@@ -45,7 +46,7 @@ export async function submitFlow(
     return put;
   };
   const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
-  const { seed, maxTasks, maxWorkers, on = [] } = settings;
+  const { seed, maxTasks, maxWorkers, on = [], rerun = [] } = settings;
   const labels = readRunLabels(settings, {
     command: "submit",
     project: flowPackage.graph.project,
@@ -55,6 +56,7 @@ export async function submitFlow(
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(maxWorkers === undefined ? {} : { maxWorkers }),
     ...(on.length === 0 ? {} : { labels: on }),
+    ...(rerun.length === 0 ? {} : { rerun }),
   };
   const versions = await resolveVersions(new Records(side), flowPackage.graph);
   return side.submit({

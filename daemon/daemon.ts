@@ -14,6 +14,7 @@ import { openNetwork, type Network } from "./compose/network.ts";
 import { openStoreWhenFree } from "./compose/store-opening.ts";
 import { openWork, type Work } from "./compose/work.ts";
 import type { DaemonOptions } from "./config/daemon-options.ts";
+import { KnownFacts } from "./sharing/known-facts.ts";
 
 export interface Daemon {
   readonly status: () => Promise<DaemonStatus>;
@@ -39,13 +40,15 @@ export async function createDaemon(options: DaemonOptions, env: DaemonEnv): Prom
 async function compose(base: DaemonBase): Promise<Daemon> {
   const { options, env, closing } = base;
   // The store's lock is the home's: from here on nobody else uses it.
-  const store = await openStoreWhenFree(options.home, env);
-  closing.add("store", () => store.close());
+  const opened = await openStoreWhenFree(options.home, env);
+  closing.add("store", () => opened.close());
+  const known = new KnownFacts();
+  const store = known.watching(opened);
   // Runs of an `mf run` that was killed; those of a mesh go on below.
   await closeInterruptedRuns(store, { isAlive: () => false, now: env.clock.now() });
   const admitted = await openAdmission(base);
   const network = await openNetwork(base, admitted, store);
-  const work = await openWork(base, network, store);
+  const work = await openWork(base, network, { store, known });
   await network.begin();
   await work.ownership.recover();
   return serve(base, { store, admitted, network, work });

@@ -28,6 +28,7 @@ export interface RunOptions extends CommonOptions, ParamOptions, RunLabelOptions
   readonly seed?: string;
   readonly maxTasks?: number;
   readonly maxWorkers?: number;
+  readonly rerun?: readonly string[];
   readonly quiet?: boolean;
 }
 
@@ -133,6 +134,7 @@ async function runLoaded(
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.maxTasks === undefined ? {} : { maxTasks: options.maxTasks }),
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
+    ...(options.rerun === undefined ? {} : { rerun: options.rerun }),
   };
   const handle = await side.engine.start(flowPackage, request);
   const on = runText(handle.run);

@@ -13,6 +13,8 @@ import { openMarks, type Marks } from "../marks/marks-service.ts";
 import type { DaemonBase } from "./daemon-base.ts";
 import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
 import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
+import type { KnownFacts } from "../sharing/known-facts.ts";
+import { MeshSharing } from "../sharing/mesh-sharing.ts";
 import type { Network } from "./network.ts";
 import { spreadingStore } from "./spreading-store.ts";
 
@@ -28,11 +30,15 @@ export interface Work {
   handOver(): Promise<readonly RunRef[]>;
 }
 
-export async function openWork(base: DaemonBase, network: Network, store: Store): Promise<Work> {
+export async function openWork(
+  base: DaemonBase,
+  network: Network,
+  { store, known }: { readonly store: Store; readonly known: KnownFacts },
+): Promise<Work> {
   const { logger } = base.env;
   const marks = await openMarksOf(base, network, store);
   const reading = network.bulk.openReading(store);
-  const { hosts, ownership } = openRuns(base, network, { local: store, reading });
+  const { hosts, ownership } = openRuns(base, network, { local: store, reading, known });
   const catalog = openCatalog(base, network, { store: reading, ownership });
   let isRefusing = false;
   network.reportWork(() => {
@@ -60,6 +66,8 @@ interface Stores {
   readonly local: Store;
   /** Brings from other peers what it is asked to read. */
   readonly reading: Store;
+  /** What the local one has, as others ask for it. */
+  readonly known: KnownFacts;
 }
 
 /** The engine plans batches over the mesh's hosts; ownership gives it the store that its keepers follow. */
@@ -109,6 +117,7 @@ function openRuns(
     version,
     peer: name,
     limits: hosts.limits,
+    sharing: openSharing(base, { transport, membership }, stores),
   };
   const ownership: Ownership = createOwnership({
     ...mesh,
@@ -137,6 +146,31 @@ async function openMarksOf(
   const marks = await openMarks({ ...parts, clock, random, logger });
   closing.add("marks", () => marks.stop());
   return marks;
+}
+
+/** Facts of others are used, and what they run now is waited for. */
+function openSharing(
+  { env, closing }: DaemonBase,
+  { transport, membership }: Pick<Network, "transport" | "membership">,
+  { local, known }: Stores,
+): MeshSharing {
+  const { clock, logger } = env;
+  const sharing = new MeshSharing({
+    transport,
+    directory: membership,
+    store: local,
+    known,
+    clock,
+    logger,
+  });
+  closing.add("sharing", () => {
+    known.close();
+    sharing.close();
+  });
+  known.count(local).catch((error: unknown) => {
+    logger.warn("facts-not-counted", { reason: String(error) });
+  });
+  return sharing;
 }
 
 function openCatalog(

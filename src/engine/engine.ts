@@ -11,21 +11,22 @@ import type { Random } from "../env/random.ts";
 import type { ValueRef } from "../graph/flow-graph.ts";
 import { MfError } from "../model/errors.ts";
 import type { InputSource } from "../model/fact.ts";
-import type { Cid, RunId, RunRef } from "../model/ids.ts";
+import type { Cid, CodeId, RunId, RunRef } from "../model/ids.ts";
 import { defined } from "../std/assert.ts";
 import type { Store } from "../store/ports.ts";
 import { resolveVersion } from "./lookup/version.ts";
 import type { HostPool } from "./ports.ts";
 import type { Engine, RunHandle, RunRequest } from "./run-api.ts";
 import { ContentCache } from "./run/content-cache.ts";
-import { planFlow } from "./run/flow-plan.ts";
+import { planFlow, type FlowPlan } from "./run/flow-plan.ts";
 import { givenSources, sourcePins } from "./run/given-sources.ts";
 import type { GivenValues } from "./run/input-resolution.ts";
 import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
 import { pinnedVersion, readPastRun } from "./run/past-run.ts";
-import type { RunHistory, RunStarted } from "./run/run-history.ts";
+import { type ReuseRule, type RunHistory, type RunStarted } from "./run/run-history.ts";
 import { provenanceOf } from "./run/provenance.ts";
+import { refuseUnknownSteps } from "./run/rerun-steps.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
 import {
@@ -36,6 +37,7 @@ import {
   type UnmetDemand,
 } from "./scheduler/admission.ts";
 import type { SchedulerLimits } from "./scheduler/batch-scheduler.ts";
+import { LocalSharing, type WorkSharing } from "./work-sharing.ts";
 
 export interface EngineDeps {
   readonly store: Store;
@@ -53,13 +55,20 @@ export interface EngineDeps {
   readonly limits?: MeshLimits;
   /** Lets the event loop turn between slices of work. @default setImmediate */
   readonly turn?: () => Promise<void>;
+  /** Whoever else may have run, or run now, what a run here is about to. @default the runs of this engine */
+  readonly sharing?: WorkSharing;
+}
+
+interface EngineParts extends EngineDeps {
+  readonly sharing: WorkSharing;
 }
 
 /** Ten letters of 32 are 50 bits: no two runs of a store collide. */
 const RUN_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const RUN_ID_LENGTH = 10;
 
-export function createEngine(deps: EngineDeps): Engine {
+export function createEngine(given: EngineDeps): Engine {
+  const deps = { ...given, sharing: given.sharing ?? new LocalSharing() };
   const running = new Set<RunHandle>();
   const list = (handle: RunHandle): RunHandle => {
     running.add(handle);
@@ -78,7 +87,7 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 async function startRun(
-  deps: EngineDeps,
+  deps: EngineParts,
   flowPackage: FlowPackage,
   request: RunRequest,
 ): Promise<RunHandle> {
@@ -89,6 +98,7 @@ async function startRun(
       ? resolveVersion(deps.store, pathspec)
       : pinnedVersion(pathspec, pinned);
   };
+  refuseUnknownSteps(flowPackage.graph, request.rerun ?? []);
   const given = await givenValues(deps, { flowPackage, request, resolve });
   const begin = { run, flowPackage, request, given };
   const { totals } = runLimits(deps, request).limits;
@@ -100,7 +110,7 @@ async function startRun(
 }
 
 /** What the journal pinned (versions, parameters, options) stays; everything else is found again. */
-async function resumeRun(deps: EngineDeps, run: RunRef): Promise<RunHandle> {
+async function resumeRun(deps: EngineParts, run: RunRef): Promise<RunHandle> {
   const { history, flowPackage, request, versions } = await readPastRun(deps.store, run);
   const resolve = async (pathspec: string): Promise<InputSource> =>
     defined(versions.get(pathspec), `version ${pathspec}`);
@@ -117,7 +127,7 @@ interface RunParts extends StartRequest {
   readonly history?: RunHistory;
 }
 
-async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService> {
+async function composeRun(deps: EngineParts, parts: RunParts): Promise<RunService> {
   const { store, hosts, clock, logger, peer } = deps;
   const { run, flowPackage, request, given, entry, history } = parts;
   const { capacity, limits } = runLimits(deps, request);
@@ -128,19 +138,21 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
     if (source.k === "bytes") contents.give(source.id, source.data);
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
+  const rule = { noCache: request.noCache ?? false, rerun: new Set(request.rerun) };
+  const share = deps.sharing.enter(sharedCodes(plan, rule));
+  const turn = deps.turn ?? nextTurn;
   const service = new RunService(
-    { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
+    { store, hosts, clock, logger, peer, contents, turn, share },
     {
       run,
       plan,
       given,
       seed: entry.seed,
       tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
-      noCache: request.noCache ?? false,
+      ...rule,
       limits,
       labels: request.labels ?? [],
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
-      rerun: new Set(request.rerun),
       kept: new Map(request.results?.map(({ memoKey, result }) => [memoKey, result])),
       summary: {
         run,
@@ -157,6 +169,14 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
   const unsubscribe = deps.limits?.subscribe(() => service.wake());
   if (unsubscribe !== undefined) service.finished.then(unsubscribe, unsubscribe);
   return service;
+}
+
+/** Of the steps whose results others may use, and the other way round. */
+function sharedCodes({ steps }: FlowPlan, { noCache, rerun }: ReuseRule): CodeId[] {
+  const shared = [...steps.values()].filter(
+    ({ name, declaration }) => !noCache && !rerun.has(name) && declaration.options.cache.enabled,
+  );
+  return [...new Set(shared.map(({ code }) => code.codeId))];
 }
 
 function runLimits(

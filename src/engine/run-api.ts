@@ -74,6 +74,14 @@ export interface RunResult {
   readonly tasks: TaskCounts;
   /** The tasks that failed for good, at most FAILURES_SHOWN_MAX. */
   readonly failures: readonly TaskFailure[];
+  /** Steps that were executed and came to what was known, so that everything behind them was reused. */
+  readonly cutOffs?: readonly CutOff[];
+}
+
+export interface CutOff {
+  readonly step: string;
+  /** Tasks behind it. */
+  readonly reused: number;
 }
 
 export interface TaskFailure {

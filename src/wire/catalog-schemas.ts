@@ -79,6 +79,9 @@ export const runResult = v.object({
   durationMs: time,
   tasks: taskCounts,
   failures: v.pipe(v.array(taskFailure), v.maxLength(64), v.readonly()),
+  cutOffs: v.exactOptional(
+    v.pipe(v.array(v.object({ step: nameText, reused: count })), v.maxLength(64), v.readonly()),
+  ),
 });
 
 export const runEvent = v.variant("t", [

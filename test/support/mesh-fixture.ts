@@ -1,5 +1,7 @@
 /** Several peers in one process: real engines and placement over the memory network, with fake stores and step hosts. */
 import { createMeshHosts, type MeshHosts } from "../../daemon/placement/mesh-hosts.ts";
+import { KnownFacts } from "../../daemon/sharing/known-facts.ts";
+import { MeshSharing } from "../../daemon/sharing/mesh-sharing.ts";
 import { decodeValue } from "../../src/artifact/codec.ts";
 import { INLINE_BYTES_MAX } from "../../src/artifact/content.ts";
 import { createEngine } from "../../src/engine/engine.ts";
@@ -34,6 +36,8 @@ export interface MeshFixtureOptions {
   readonly random?: Random;
   readonly turn?: () => Promise<void>;
   readonly ballotOf?: (peer: string, run: RunRef) => number;
+  /** Facts of others are used, and runs of one memo key share an execution. */
+  readonly isSharing?: boolean;
 }
 
 /** What is too large to travel stays in the store of whoever made it. */
@@ -82,6 +86,7 @@ export interface MeshPeer {
   readonly fake: WarmFakeHosts;
   readonly hosts: MeshHosts;
   readonly engine: Engine;
+  readonly sharing: MeshSharing;
   readonly transport: Transport;
   /** Content that came from elsewhere. */
   readonly brought: Cid[];
@@ -118,13 +123,13 @@ export class MeshFixture {
     const { clock } = this;
     const random = this.#options.random ?? systemRandom;
     const former = this.peers.get(name);
-    const store = new FakeStore(former?.store.durable);
+    const disk = new FakeStore(former?.store.durable);
     const brought: Cid[] = [];
     const gate = async (batch: AttemptBatch, run: RunBatchOptions): Promise<void> => {
       if (taskMs > 0) await delay(clock, taskMs * batch.attempts.length, run.signal);
       await script.gate?.(batch, run);
     };
-    const fake = new WarmFakeHosts({ store, taskMs }, this.#steps, {
+    const fake = new WarmFakeHosts({ store: disk, taskMs }, this.#steps, {
       slots,
       ...script,
       ...(taskMs > 0 || script.gate !== undefined ? { gate } : {}),
@@ -132,19 +137,24 @@ export class MeshFixture {
     const transport = this.network.transport(id);
     this.#listeners.set(name, new Set());
     this.#labels.set(name, options.labels ?? {});
-    const deps = { store, clock, random, logger: silentLogger };
+    const deps = { store: disk, clock, random, logger: silentLogger };
     const hosts = createMeshHosts({
       ...deps,
       transport,
       directory: this.#directory(name),
       local: fake,
-      exchange: this.#exchange(store, brought),
+      exchange: this.#exchange(disk, brought),
       name,
       capacity: { cores: slots, memBytes: 8e9, gpus: 0 },
       makeDirectory: () => Promise.resolve(),
       ballotOf: (run) => this.#options.ballotOf?.(name, run) ?? 1,
     });
     const { turn } = this.#options;
+    const known = new KnownFacts();
+    const store = known.watching(disk);
+    await known.count(disk);
+    const directory = this.#directory(name);
+    const sharing = new MeshSharing({ ...deps, store, transport, directory, known });
     const engine = createEngine({
       ...deps,
       hosts,
@@ -152,10 +162,22 @@ export class MeshFixture {
       capacity: { cores: slots, memBytes: 8e9, gpus: 0 },
       limits: hosts.limits,
       ...(turn === undefined ? {} : { turn }),
+      ...(this.#options.isSharing === true ? { store, sharing } : {}),
     });
     const start = (fixture: FlowFixture, request: Partial<RunRequest> = {}): Promise<RunHandle> =>
       engine.start(flowPackage(fixture), { params: {}, user: "ada", ...request });
-    const peer = { id, name, store, fake, hosts, engine, transport, brought, start };
+    const peer = {
+      id,
+      name,
+      store: disk,
+      fake,
+      hosts,
+      engine,
+      sharing,
+      transport,
+      brought,
+      start,
+    };
     this.peers.set(name, peer);
     this.#states.set(name, "alive");
     for (const other of this.peers.keys()) if (other !== name) transport.keep(other as PeerId, []);
@@ -183,6 +205,7 @@ export class MeshFixture {
     const peer = this.peers.get(name);
     this.network.kill(name as PeerId);
     void peer?.hosts.close();
+    peer?.sharing.close();
     this.#listeners.get(name)?.clear();
     if (!isNoticed) return;
     this.#states.set(name, "dead");
@@ -199,6 +222,7 @@ export class MeshFixture {
     for (const peer of this.peers.values()) {
       this.network.kill(peer.id);
       void peer.hosts.close();
+      peer.sharing.close();
     }
   }
 

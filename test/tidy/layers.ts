@@ -99,6 +99,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     purpose: "which peer runs a batch: probes, offers, grants, pulls, attempts of others",
     imports: SUBSYSTEM,
   },
+  "daemon/sharing": {
+    purpose: "facts of other peers, and one execution for each memo key across the mesh",
+    imports: SUBSYSTEM,
+  },
   "daemon/ownership": {
     purpose: "who schedules a run: keepers, journals of others, take-over",
     imports: SUBSYSTEM,
@@ -128,6 +132,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       "daemon/membership",
       "daemon/bulk",
       "daemon/placement",
+      "daemon/sharing",
       "daemon/ownership",
       "daemon/marks",
       "daemon/catalog",

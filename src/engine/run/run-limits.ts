@@ -6,6 +6,9 @@ export const TASKS_MAX_DEFAULT = 10_000;
 /** Failures kept in a run's result; the journal has all of them. */
 export const FAILURES_SHOWN_MAX = 20;
 
+/** Steps that came to what was known, told in a run's result. */
+export const CUT_OFFS_SHOWN_MAX = 20;
+
 /** A task whose shared host died this often, then its own processes too, is given up. */
 export const TASK_LOSSES_MAX = 3;
 

@@ -127,7 +127,7 @@ export class RunMachine {
   }
 
   /** The counts as they stand: to be read, not changed. */
-  get tally(): Pick<RunTally, "counts" | "progressOf" | "progressOfAll"> {
+  get tally(): Pick<RunTally, "counts" | "of" | "progressOf" | "progressOfAll"> {
     return this.#tally;
   }
 

@@ -16,15 +16,17 @@ import {
   type PlannedBatch,
   type SchedulerLimits,
 } from "../scheduler/batch-scheduler.ts";
+import type { RunShare } from "../work-sharing.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
+import { cutOffs } from "./cut-offs.ts";
 import { ElementLoader } from "./element-loader.ts";
 import { FactLookUps } from "./fact-look-ups.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
 import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
-import { FAILURES_SHOWN_MAX, UNITS_PER_TURN } from "./run-limits.ts";
-import type { RunHistory } from "./run-history.ts";
+import { CUT_OFFS_SHOWN_MAX, FAILURES_SHOWN_MAX, UNITS_PER_TURN } from "./run-limits.ts";
+import { mayNotReuse, type RunHistory } from "./run-history.ts";
 import { RunListeners } from "./run-listeners.ts";
 import { RunMachine } from "./run-machine.ts";
 import { RunRecorder } from "./run-recorder.ts";
@@ -39,6 +41,7 @@ export interface RunServiceDeps {
   readonly turn: () => Promise<void>;
   readonly peer: string;
   readonly contents: ContentCache;
+  readonly share: RunShare;
 }
 
 export interface RunServiceOptions {
@@ -96,6 +99,8 @@ export class RunService implements RunHandle {
     });
     // Whoever awaits it gets the error; nobody awaiting must not end the process.
     this.finished.catch(() => undefined);
+    const leave = (): void => this.#lookUps.leave();
+    this.finished.then(leave, leave);
     this.#startedAtMs = deps.clock.monotonic();
     const { store, hosts, clock, turn, peer, contents } = deps;
     this.#machine = new RunMachine(options.plan, options);
@@ -103,6 +108,8 @@ export class RunService implements RunHandle {
     this.#lookUps = new FactLookUps(deps, {
       found: (task, fact) => this.#accept({ t: "looked-up", task, fact }),
       failed: (error) => this.#broken(error),
+      // A run that is on its way to its end only counts what it made.
+      mayShare: (task) => options.history?.ending === undefined && !mayNotReuse(task, options),
     });
     this.#recorder = new RunRecorder(options.run, {
       store,
@@ -215,6 +222,7 @@ export class RunService implements RunHandle {
     if (this.#isAbandoned) return;
     if (this.#storeError !== undefined && event.t !== "cancel-asked") return this.#endBroken();
     this.#machine.accept(event, this.#deps.clock.monotonic());
+    if ("task" in event) this.#lookUps.moved(event.task);
     this.#drive();
   }
 
@@ -389,9 +397,23 @@ export class RunService implements RunHandle {
       durationMs: this.#endedAtMs - this.#startedAtMs,
       tasks: this.#machine.tally.counts(),
       failures: this.#failures,
+      ...this.#cutOffs(),
     };
     this.#listeners.emit({ t: "run-finished", result });
     this.#resolve(result);
+  }
+
+  #cutOffs(): Pick<RunResult, "cutOffs"> {
+    const { steps, switches } = this.#options.plan;
+    const { tally } = this.#machine;
+    const found = cutOffs(
+      {
+        steps: [...steps.values()].map(({ declaration }) => declaration),
+        switches: [...switches.values()].map(({ declaration }) => declaration),
+      },
+      (step) => tally.of(step),
+    ).slice(0, CUT_OFFS_SHOWN_MAX);
+    return found.length === 0 ? {} : { cutOffs: found };
   }
 
   /** Nothing more can be made durable (or no host can start): what runs is cancelled, and the error ends the run. */

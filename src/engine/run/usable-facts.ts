@@ -17,7 +17,7 @@ export async function usableFacts(
   { store, clock }: FactSources,
 ): Promise<(Fact | undefined)[]> {
   const now = clock.now();
-  const facts = (await store.getResults(tasks.map(wanted))).map((fact, position) => {
+  const facts = (await store.getResults(tasks.map(wantedFact))).map((fact, position) => {
     const task = tasks[position];
     // What the journal names was young enough when the run took it.
     if (task?.past?.succeeded !== undefined || task?.kept !== undefined) return fact;
@@ -39,7 +39,7 @@ export async function usableFacts(
 }
 
 /** What the journal names is that very fact; anything else is the latest of its key. */
-function wanted({ identity, past, kept }: TaskUnit): FactRef {
+export function wantedFact({ identity, past, kept }: TaskUnit): FactRef {
   const { memoKey } = defined(identity, "a task that is looked up knows its identity");
   const result = past?.succeeded?.result ?? kept;
   return result === undefined ? { memoKey } : { memoKey, result };
