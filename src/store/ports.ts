@@ -89,12 +89,15 @@ export interface Store {
   /** The content in pieces, each verified before it is yielded. */
   stream(id: Cid): AsyncIterable<Uint8Array>;
 
-  /** Newest first. */
+  /** Newest first, without those that were removed. */
   runs(flow?: string): Promise<RunSummary[]>;
+  /** Which of them were removed: their mark `gone` is set. */
+  areGone(runs: readonly RunRef[]): Promise<boolean[]>;
   getRun(run: RunRef): Promise<RunSummary | undefined>;
   /** In order; the hash chain is checked. */
   journal(run: RunRef): AsyncIterable<JournalEntry>;
 
+  readonly sweeper: Sweeper;
   /** A directory for scratch segments and temporary files, swept when the store opens. */
   readonly scratchDir: string;
   stats(): Promise<{ bytes: number; freeBytes: number; segments: number }>;
@@ -107,3 +110,47 @@ export interface StoredOutput {
   /** Present up to INLINE_BYTES_MAX; otherwise the content is in the batch's scratch segment. */
   readonly data?: Uint8Array;
 }
+
+/** Takes away what nobody keeps. What is kept is the caller's to say: src/client/collection. */
+export interface Sweeper {
+  /** Every result of every key. Neither this nor `Store.stream` counts as asking for something. */
+  facts(): AsyncIterable<Fact>;
+  /** One sweep at a time; a second one waits. Nothing that stays is lost wherever it breaks off. */
+  sweep(plan: SweepPlan): Promise<SweepReport>;
+}
+
+export interface SweepPlan {
+  readonly live: SweepSet;
+  /** Only these may go. @default everything that does not stay */
+  readonly only?: SweepSet;
+  /** Runs whose rows and journals go. */
+  readonly runs: readonly RunRef[];
+  /** Others work with this store: what was stored or asked for less than SPARED_MS ago stays, and files that readers may know of
+   *  stay for UNLINK_DELAY_MS. */
+  readonly isShared: boolean;
+  /** Counts what would go and takes nothing. */
+  readonly isDryRun: boolean;
+  /** When gathering what stays began, on the store's monotonic clock: a sweep that is later than SPARED_MS after it stops. */
+  readonly beganAt: number;
+}
+
+export interface SweepSet {
+  /** `key.result`, or a memo key alone for all of its results. */
+  readonly facts: ReadonlySet<string>;
+  /** With the pieces of those that were cut. */
+  readonly contents: ReadonlySet<Cid>;
+}
+
+export interface SweepReport {
+  readonly runs: number;
+  readonly facts: number;
+  /** Pieces: what was cut counts once for each. */
+  readonly contents: number;
+  /** Of the contents. */
+  readonly bytes: number;
+  /** By which the segment files shrank: what is spread over files that are mostly live goes with them later. */
+  readonly diskBytes: number;
+}
+
+/** Longer than anything is built on an answer before a journal names it. */
+export const SPARED_MS = 10 * 60_000;
