@@ -2,7 +2,7 @@
 import { resultIdOf } from "../../artifact/result-id.ts";
 import { encodeValue } from "../../artifact/codec.ts";
 import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
-import { runText, type MemoKey, type RunRef } from "../../model/ids.ts";
+import { runText, type Cid, type MemoKey, type RunRef } from "../../model/ids.ts";
 import { isLater, isSet, markKey, type Mark } from "../../model/mark.ts";
 import type { CommitBatch } from "../ports.ts";
 import {
@@ -10,13 +10,13 @@ import {
   decodeOutput,
   decodeRow,
   encodeFact,
-  outputOps,
+  outputOp,
   PREFIX,
   resultKey,
 } from "./index-rows.ts";
 import type { Kv, KvOp } from "./kv.ts";
 
-/** Rows that are written together while outputs are indexed for the first time. */
+/** Rows that are written together while outputs are indexed. */
 const BUILD_BATCH = 4096;
 
 export async function readFacts(kv: Kv, keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
@@ -64,6 +64,36 @@ async function* factsUnder(kv: Kv, prefix: string): AsyncIterable<Fact> {
   }
 }
 
+/**
+ * What this group's facts made, in one row: a row for each output costs a commit of small tasks a third more, and looking something
+ * up by the beginning of its id is rare.
+ */
+export function newOutputsOps(batches: readonly CommitBatch[], name: string): KvOp[] {
+  const flat: (string | number)[] = [];
+  for (const { facts = [] } of batches)
+    for (const { outputs } of facts)
+      for (const { id, bytes, kind } of Object.values(outputs)) flat.push(id, bytes, kind);
+  if (flat.length === 0) return [];
+  return [{ type: "put", key: PREFIX.newOutputs + name, value: encodeValue(flat).data }];
+}
+
+/** Gives the outputs that came since the last time rows of their own. */
+export async function foldOutputs(kv: Kv): Promise<void> {
+  let ops: KvOp[] = [];
+  for await (const [key, row] of kv.rows(PREFIX.newOutputs)) {
+    const flat = decodeRow(row);
+    for (let at = 0; Array.isArray(flat) && at < flat.length; at += 3) {
+      const [id, bytes, kind] = flat.slice(at, at + 3) as [Cid, number, string];
+      ops.push(outputOp({ id, bytes, kind }));
+    }
+    ops.push({ type: "del", key });
+    if (ops.length < BUILD_BATCH) continue;
+    await kv.batch(ops);
+    ops = [];
+  }
+  if (ops.length > 0) await kv.batch(ops);
+}
+
 export async function readOutputs(kv: Kv, prefix: string, max: number): Promise<ArtifactRef[]> {
   const found: ArtifactRef[] = [];
   if (max <= 0) return found;
@@ -78,7 +108,7 @@ export async function readOutputs(kv: Kv, prefix: string, max: number): Promise<
 export async function indexOutputs(kv: Kv): Promise<void> {
   let ops: KvOp[] = [];
   for await (const fact of allFacts(kv)) {
-    ops.push(...outputOps(fact));
+    for (const ref of Object.values(fact.outputs)) ops.push(outputOp(ref));
     if (ops.length < BUILD_BATCH) continue;
     await kv.batch(ops);
     ops = [];

@@ -14,6 +14,8 @@ export const PREFIX = {
   result: "v!",
   /** Id of an output -> its size and kind. */
   output: "o!",
+  /** Outputs of one group of commits, all in one row: they get rows of their own when somebody looks. */
+  newOutputs: "p!",
   mark: "k!",
   journal: "j!",
   journalHead: "h!",
@@ -91,10 +93,8 @@ export function runRowKeys(run: RunRef, createdAt: number | undefined): string[]
 }
 
 /** So that an output is found by the beginning of its id. */
-export function outputOps({ outputs }: Fact): KvOp[] {
-  return Object.values(outputs).map(({ id, bytes, kind }) => {
-    return { type: "put", key: PREFIX.output + id, value: Buffer.from(`${bytes} ${kind}`) };
-  });
+export function outputOp({ id, bytes, kind }: ArtifactRef): KvOp {
+  return { type: "put", key: PREFIX.output + id, value: Buffer.from(`${bytes} ${kind}`) };
 }
 
 export function decodeOutput(key: string, value: Uint8Array): ArtifactRef {

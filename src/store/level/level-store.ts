@@ -6,6 +6,7 @@ import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
+import type { Random } from "../../env/random.ts";
 import { MfError } from "../../model/errors.ts";
 import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, RunRef } from "../../model/ids.ts";
@@ -24,8 +25,10 @@ import { CommitQueue, type Prepared } from "./commit-queue.ts";
 import type { ContentReader } from "./content-reader.ts";
 import { deferredOf } from "./deferred.ts";
 import {
+  foldOutputs,
   latestFacts,
   markOps,
+  newOutputsOps,
   readFacts,
   readGone,
   readMarks,
@@ -38,7 +41,6 @@ import {
   decodeRow,
   encodeFact,
   journalKey,
-  outputOps,
   PREFIX,
   runKey,
   summaryOps,
@@ -63,6 +65,7 @@ export interface LevelStoreParts {
   readonly lock: StoreLock;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly random: Random;
 }
 
 interface PendingCommit extends Prepared {
@@ -85,11 +88,15 @@ export class LevelStore implements Store {
   #heads = new Map<string, JournalHead>();
   #headsEpoch = 0;
   #scratchCount = 0;
+  /** Of this process: names of groups never come twice. */
+  readonly #groupName: string;
+  #groupCount = 0;
   readonly #recent: RecentUse;
   readonly sweeper: LevelSweeper;
 
   constructor(parts: LevelStoreParts) {
     this.#parts = parts;
+    this.#groupName = Buffer.from(parts.random.bytes(8)).toString("hex");
     this.#recent = new RecentUse(parts.clock, SPARED_MS);
     this.sweeper = new LevelSweeper({
       ...parts,
@@ -139,7 +146,13 @@ export class LevelStore implements Store {
   }
 
   async outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
-    return readOutputs(await this.#parts.index.ready(), prefix, max);
+    const kv = await this.#parts.index.ready();
+    try {
+      await foldOutputs(kv);
+    } catch (error) {
+      throw this.#writeFailure(error);
+    }
+    return readOutputs(kv, prefix, max);
   }
 
   async marks(): Promise<Mark[]> {
@@ -293,7 +306,6 @@ export class LevelStore implements Store {
     for (const fact of batch.facts ?? []) {
       this.#recent.add(fact.memoKey);
       ops.push({ type: "put", key: PREFIX.fact + fact.memoKey, value: encodeFact(fact) });
-      ops.push(...outputOps(fact));
     }
     if (batch.summary !== undefined) ops.push(...summaryOps(batch.summary));
     return ops;
@@ -323,6 +335,7 @@ export class LevelStore implements Store {
     const batches = group.map(({ batch }) => batch);
     ops.unshift(...(await replacedFacts(kv, batches)));
     ops.push(...(await markOps(kv, batches)));
+    ops.push(...newOutputsOps(batches, `${this.#groupName}-${this.#groupCount++}`));
     if (ops.length === 0) return;
     ops.push(index.totalsOp());
     try {

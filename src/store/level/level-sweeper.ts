@@ -17,7 +17,7 @@ import {
   type SweepSet,
 } from "../ports.ts";
 import type { ContentReader } from "./content-reader.ts";
-import { allFacts } from "./fact-rows.ts";
+import { allFacts, foldOutputs } from "./fact-rows.ts";
 import {
   decodeChunkRow,
   decodeFact,
@@ -116,6 +116,14 @@ export class LevelSweeper implements Sweeper {
     return { ...going.report, diskBytes };
   }
 
+  async #foldOutputs(kv: Kv): Promise<void> {
+    try {
+      await foldOutputs(kv);
+    } catch (error) {
+      throw this.#parts.failure(error);
+    }
+  }
+
   async #digests({ contents }: SweepSet): Promise<ReadonlySet<string>> {
     const digests = new Set<string>();
     for (const id of contents)
@@ -161,6 +169,7 @@ export class LevelSweeper implements Sweeper {
 
   async #sweepContents(kv: Kv, going: Going): Promise<void> {
     const { report } = going;
+    if (!going.plan.isDryRun) await this.#foldOutputs(kv);
     const listed = this.#batches(going, () => undefined);
     for await (const [key] of kv.rows(PREFIX.output)) {
       const name = digestOfKey(key);

@@ -9,7 +9,7 @@ import type { Clock } from "../../env/clock.ts";
 const BITS = 2 ** 23;
 const PROBES = 3;
 /** Keys are digests: their end tells them apart. */
-const KEY_CHARS = 24;
+const KEY_CHARS = 16;
 
 export class RecentUse {
   readonly #clock: Clock;
@@ -27,10 +27,12 @@ export class RecentUse {
   add(key: string): void {
     const now = this.#clock.monotonic();
     if (now >= this.#turnsAt) this.#turn(now);
-    this.#current ??= new Uint8Array(BITS / 8);
-    for (let probe = 0; probe < PROBES; probe++) {
-      const bit = bitOf(key, probe);
-      this.#current[bit >>> 3] = (this.#current[bit >>> 3] ?? 0) | (1 << (bit & 7));
+    const filter = (this.#current ??= new Uint8Array(BITS / 8));
+    const first = hashOf(key);
+    const step = stepOf(first);
+    for (let probe = 0, at = first; probe < PROBES; probe++, at += step) {
+      const bit = at & (BITS - 1);
+      filter[bit >>> 3] = (filter[bit >>> 3] ?? 0) | (1 << (bit & 7));
     }
   }
 
@@ -48,17 +50,24 @@ export class RecentUse {
 
 function isIn(filter: Uint8Array | undefined, key: string): boolean {
   if (filter === undefined) return false;
-  for (let probe = 0; probe < PROBES; probe++) {
-    const bit = bitOf(key, probe);
+  const first = hashOf(key);
+  const step = stepOf(first);
+  for (let probe = 0, at = first; probe < PROBES; probe++, at += step) {
+    const bit = at & (BITS - 1);
     if (((filter[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
   }
   return true;
 }
 
-/** FNV-1a, started differently for each probe. */
-function bitOf(key: string, probe: number): number {
-  let hash = (0x811c9dc5 + probe * 0x9e3779b9) | 0;
+/** FNV-1a. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
   for (let at = Math.max(0, key.length - KEY_CHARS); at < key.length; at++)
     hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-  return ((hash ^ (hash >>> 15)) >>> 0) % BITS;
+  return hash ^ (hash >>> 15);
+}
+
+/** Of the hash itself, mixed: one pass over the key is enough for all probes. */
+function stepOf(hash: number): number {
+  return Math.imul(hash, 0x9e3779b1) >>> 9;
 }
