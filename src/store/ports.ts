@@ -115,23 +115,33 @@ export interface StoredOutput {
 export interface Sweeper {
   /** Every result of every key. Neither this nor `Store.stream` counts as asking for something. */
   facts(): AsyncIterable<Fact>;
-  /** One sweep at a time; a second one waits. Nothing that stays is lost wherever it breaks off. */
+  /** Before what stays is gathered: what is stored or asked for from now on stays whatever is found. */
+  begin(): Sweep;
+}
+
+export interface Sweep {
+  /** Once. One sweep at a time: a second one waits. Nothing that stays is lost wherever it breaks off. It stops where
+   *  gathering what stays took longer than SPARED_MS. */
   sweep(plan: SweepPlan): Promise<SweepReport>;
+  /** It will not be swept after all. */
+  abandon(): void;
 }
 
 export interface SweepPlan {
   readonly live: SweepSet;
-  /** Only these may go. @default everything that does not stay */
-  readonly only?: SweepSet;
+  /** What runs that were removed name. */
+  readonly removed: SweepSet;
+  /** Also what nothing names at all. */
+  readonly withOrphans: boolean;
   /** Runs whose rows and journals go. */
   readonly runs: readonly RunRef[];
   /** Others work with this store: what was stored or asked for less than SPARED_MS ago stays, and files that readers may know of
-   *  stay for UNLINK_DELAY_MS. */
+   *  stay for a while. */
   readonly isShared: boolean;
+  /** No run goes on that may build on an answer of before: of what was removed, only what is asked for since `begin` stays. */
+  readonly isQuiet: boolean;
   /** Counts what would go and takes nothing. */
   readonly isDryRun: boolean;
-  /** When gathering what stays began, on the store's monotonic clock: a sweep that is later than SPARED_MS after it stops. */
-  readonly beganAt: number;
 }
 
 export interface SweepSet {

@@ -50,7 +50,10 @@ export class FakeStore implements Store {
   /** Nobody collects in it: what a sweep takes is tested on stores that keep something. */
   readonly sweeper: Sweeper = {
     facts: () => this.facts(),
-    sweep: async () => ({ runs: 0, facts: 0, contents: 0, bytes: 0, diskBytes: 0 }),
+    begin: () => ({
+      sweep: async () => ({ runs: 0, facts: 0, contents: 0, bytes: 0, diskBytes: 0 }),
+      abandon: () => undefined,
+    }),
   };
 
   constructor(durable = new Durable(), options: FakeStoreOptions = {}) {

@@ -100,7 +100,7 @@ export class LevelStore implements Store {
     this.#recent = new RecentUse(parts.clock, SPARED_MS);
     this.sweeper = new LevelSweeper({
       ...parts,
-      isRecent: (key) => this.#recent.has(key),
+      recent: this.#recent,
       newPath: () => join(this.scratchDir, `store-${this.#scratchCount++}.seg`),
       exclusive: (work) => this.#queue.exclusive(work),
       failure: (error) => this.#writeFailure(error),

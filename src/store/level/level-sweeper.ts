@@ -11,6 +11,7 @@ import type { RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import {
   SPARED_MS,
+  type Sweep,
   type Sweeper,
   type SweepPlan,
   type SweepReport,
@@ -30,6 +31,7 @@ import {
 } from "./index-rows.ts";
 import type { Kv, KvOp } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
+import type { RecentUse, UseWatch } from "./recent-use.ts";
 import { SegmentCompaction } from "./segment-compaction.ts";
 import type { SegmentShelf } from "./segment-shelf.ts";
 import type { StoreLayout } from "./store-layout.ts";
@@ -47,7 +49,7 @@ export interface SweeperParts {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Memo keys, and digests of contents. */
-  readonly isRecent: (key: string) => boolean;
+  readonly recent: RecentUse;
   readonly newPath: () => string;
   /** Runs `work` while nothing is committed. */
   readonly exclusive: <R>(work: () => Promise<R>) => Promise<R>;
@@ -59,15 +61,18 @@ export interface SweeperParts {
 interface Going {
   readonly plan: SweepPlan;
   readonly live: ReadonlySet<string>;
-  readonly only: ReadonlySet<string> | undefined;
+  readonly removed: ReadonlySet<string>;
+  readonly used: UseWatch;
+  readonly beganAt: number;
   readonly report: { runs: number; facts: number; contents: number; bytes: number };
 }
 
 /** A row that is about to go. */
 interface DeadRow {
   readonly key: string;
-  /** What commits and readers would have named. */
+  /** What commits and readers would have named; "" of what nobody asks for. */
   readonly name: string;
+  readonly isRemoved: boolean;
   readonly ops?: readonly KvOp[];
   readonly bytes?: number;
 }
@@ -87,10 +92,19 @@ export class LevelSweeper implements Sweeper {
     yield* allFacts(await this.#parts.index.ready());
   }
 
-  sweep(plan: SweepPlan): Promise<SweepReport> {
-    const sweeping = this.#sweeping.then(() => this.#sweep(plan));
-    this.#sweeping = sweeping.catch(() => undefined);
-    return sweeping;
+  begin(): Sweep {
+    const used = this.#parts.recent.watch();
+    const beganAt = this.#parts.clock.monotonic();
+    return {
+      abandon: () => used.end(),
+      sweep: (plan) => {
+        const sweeping = this.#sweeping
+          .then(() => this.#sweep(plan, used, beganAt))
+          .finally(() => used.end());
+        this.#sweeping = sweeping.catch(() => undefined);
+        return sweeping;
+      },
+    };
   }
 
   /** Resolves once nothing is being taken away any more. */
@@ -100,12 +114,14 @@ export class LevelSweeper implements Sweeper {
     await this.#sweeping;
   }
 
-  async #sweep(plan: SweepPlan): Promise<SweepReport> {
+  async #sweep(plan: SweepPlan, used: UseWatch, beganAt: number): Promise<SweepReport> {
     const { index } = this.#parts;
     const going: Going = {
       plan,
       live: await this.#digests(plan.live),
-      only: plan.only === undefined ? undefined : await this.#digests(plan.only),
+      removed: await this.#digests(plan.removed),
+      used,
+      beganAt,
       report: { runs: 0, facts: 0, contents: 0, bytes: 0 },
     };
     const kv = await index.ready();
@@ -137,13 +153,14 @@ export class LevelSweeper implements Sweeper {
     for await (const [key, row] of kv.rows(PREFIX.result)) {
       const fact = decodeFact(row);
       if (fact !== undefined && isDeadFact(fact, going.plan))
-        await dead.add({ key, name: fact.memoKey });
+        await dead.add({ key, name: fact.memoKey, isRemoved: isIn(going.plan.removed, fact) });
     }
     for await (const [key, row] of kv.rows(PREFIX.fact)) {
       const fact = decodeFact(row);
       if (fact === undefined || !isDeadFact(fact, going.plan)) continue;
       const ops = await this.#nextLatest(kv, key, { fact, plan: going.plan });
-      await dead.add({ key, name: fact.memoKey, ops });
+      const isRemoved = isIn(going.plan.removed, fact);
+      await dead.add({ key, name: fact.memoKey, isRemoved, ops });
     }
     await dead.end();
   }
@@ -173,8 +190,8 @@ export class LevelSweeper implements Sweeper {
     const listed = this.#batches(going, () => undefined);
     for await (const [key] of kv.rows(PREFIX.output)) {
       const name = digestOfKey(key);
-      if (name === undefined || isDeadContent(name, going))
-        await listed.add({ key, name: name ?? "" });
+      if (name === undefined) await listed.add({ key, name: "", isRemoved: true });
+      else if (isDeadContent(name, going)) await listed.add({ key, ...named(name, going) });
     }
     await listed.end();
     const count = (pieces: number, bytes: number): void => {
@@ -184,12 +201,13 @@ export class LevelSweeper implements Sweeper {
     const dead = this.#batches(going, count);
     for await (const [key, row] of kv.rows(PREFIX.inline)) {
       const name = key.slice(PREFIX.inline.length);
-      if (isDeadContent(name, going)) await dead.add({ key, name, bytes: row.length });
+      if (isDeadContent(name, going))
+        await dead.add({ key, ...named(name, going), bytes: row.length });
     }
     for await (const [key, row] of kv.rows(PREFIX.chunk)) {
       const name = key.slice(PREFIX.chunk.length);
       if (isDeadContent(name, going))
-        await dead.add({ key, name, bytes: decodeChunkRow(row).bytes });
+        await dead.add({ key, ...named(name, going), bytes: decodeChunkRow(row).bytes });
     }
     await dead.end();
   }
@@ -198,11 +216,8 @@ export class LevelSweeper implements Sweeper {
   async #sweepRun(kv: Kv, run: RunRef, going: Going): Promise<void> {
     const [row] = await kv.getMany([PREFIX.run + runKey(run)]);
     const summary = row === undefined ? undefined : (decodeRow(row) as RunSummary | undefined);
-    const first = runRowKeys(run, summary?.createdAt).map((key) => ({ key, name: "" }));
-    const dead = this.#batches(
-      { ...going, plan: { ...going.plan, isShared: false } },
-      () => undefined,
-    );
+    const first = runRowKeys(run, summary?.createdAt).map((key) => ({ key, ...UNNAMED }));
+    const dead = this.#batches(going, () => undefined);
     if (row !== undefined) {
       for (const item of first) await dead.add(item);
       await dead.end();
@@ -210,7 +225,7 @@ export class LevelSweeper implements Sweeper {
       if (!going.plan.isDryRun) this.#parts.forgetRun(run);
     }
     for await (const [key] of kv.rows(`${PREFIX.journal}${runKey(run)}!`))
-      await dead.add({ key, name: "" });
+      await dead.add({ key, ...UNNAMED });
     await dead.end();
   }
 
@@ -229,20 +244,26 @@ export class LevelSweeper implements Sweeper {
     };
   }
 
+  #isSpared({ name, isRemoved }: DeadRow, { plan, used }: Going): boolean {
+    if (!plan.isShared || name === "") return false;
+    if (used.has(name)) return true;
+    return !(isRemoved && plan.isQuiet) && this.#parts.recent.has(name);
+  }
+
   async #remove(
     rows: readonly DeadRow[],
-    { plan }: Going,
+    going: Going,
     count: (rows: number, bytes: number) => void,
   ): Promise<void> {
-    const { exclusive, isRecent, index, reader, failure, clock } = this.#parts;
-    if (this.#isStopped || clock.monotonic() - plan.beganAt > SPARED_MS) return;
+    const { exclusive, index, reader, failure, clock } = this.#parts;
+    if (this.#isStopped || clock.monotonic() - going.beganAt > SPARED_MS) return;
     const total = (gone: readonly DeadRow[]): void =>
       count(
         gone.length,
         gone.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
       );
-    const isSpared = ({ name }: DeadRow): boolean => plan.isShared && name !== "" && isRecent(name);
-    if (plan.isDryRun) return total(rows.filter((row) => !isSpared(row)));
+    const isSpared = (row: DeadRow): boolean => this.#isSpared(row, going);
+    if (going.plan.isDryRun) return total(rows.filter((row) => !isSpared(row)));
     await exclusive(async () => {
       const gone = rows.filter((row) => !isSpared(row));
       if (gone.length === 0) return;
@@ -259,17 +280,23 @@ export class LevelSweeper implements Sweeper {
   }
 }
 
-function isDeadFact(fact: Fact, { live, only }: Pick<SweepPlan, "live" | "only">): boolean {
-  if (isIn(live, fact)) return false;
-  return only === undefined || isIn(only, fact);
+/** Rows that nobody asks for by name. */
+const UNNAMED = { name: "", isRemoved: true };
+
+function isDeadFact(fact: Fact, { live, removed, withOrphans }: SweepPlan): boolean {
+  return !isIn(live, fact) && (withOrphans || isIn(removed, fact));
 }
 
 function isIn({ facts }: SweepSet, fact: Fact): boolean {
   return facts.has(fact.memoKey) || facts.has(`${fact.memoKey}.${resultIdOf(fact)}`);
 }
 
-function isDeadContent(digest: string, { live, only }: Pick<Going, "live" | "only">): boolean {
-  return !live.has(digest) && (only === undefined || only.has(digest));
+function isDeadContent(digest: string, { live, removed, plan }: Going): boolean {
+  return !live.has(digest) && (plan.withOrphans || removed.has(digest));
+}
+
+function named(digest: string, { removed }: Going): Pick<DeadRow, "name" | "isRemoved"> {
+  return { name: digest, isRemoved: removed.has(digest) };
 }
 
 /** Undefined of a row that is no id: it leads nowhere. */

@@ -11,12 +11,20 @@ const PROBES = 3;
 /** Keys are digests: their end tells them apart. */
 const KEY_CHARS = 16;
 
+export interface UseWatch {
+  has(key: string): boolean;
+  end(): void;
+}
+
 export class RecentUse {
   readonly #clock: Clock;
   readonly #spanMs: number;
   #current: Uint8Array | undefined;
   #previous: Uint8Array | undefined;
   #turnsAt = 0;
+  /** Since the first of the watches that are open. */
+  #watched: Uint8Array | undefined;
+  #watches = 0;
 
   /** What is added is known for `spanMs` at least, and twice that at most. */
   constructor(clock: Clock, spanMs: number) {
@@ -27,17 +35,28 @@ export class RecentUse {
   add(key: string): void {
     const now = this.#clock.monotonic();
     if (now >= this.#turnsAt) this.#turn(now);
-    const filter = (this.#current ??= new Uint8Array(BITS / 8));
     const first = hashOf(key);
-    const step = stepOf(first);
-    for (let probe = 0, at = first; probe < PROBES; probe++, at += step) {
-      const bit = at & (BITS - 1);
-      filter[bit >>> 3] = (filter[bit >>> 3] ?? 0) | (1 << (bit & 7));
-    }
+    mark((this.#current ??= new Uint8Array(BITS / 8)), first);
+    if (this.#watched !== undefined) mark(this.#watched, first);
   }
 
   has(key: string): boolean {
-    return isIn(this.#current, key) || isIn(this.#previous, key);
+    const first = hashOf(key);
+    return isIn(this.#current, first) || isIn(this.#previous, first);
+  }
+
+  /** What is added from now on can be told from what was added before, until the watch ends. */
+  watch(): UseWatch {
+    this.#watches++;
+    const filter = (this.#watched ??= new Uint8Array(BITS / 8));
+    let isOpen = true;
+    return {
+      has: (key) => isIn(filter, hashOf(key)),
+      end: () => {
+        if (isOpen && --this.#watches === 0) this.#watched = undefined;
+        isOpen = false;
+      },
+    };
   }
 
   #turn(now: number): void {
@@ -48,9 +67,16 @@ export class RecentUse {
   }
 }
 
-function isIn(filter: Uint8Array | undefined, key: string): boolean {
+function mark(filter: Uint8Array, first: number): void {
+  const step = stepOf(first);
+  for (let probe = 0, at = first; probe < PROBES; probe++, at += step) {
+    const bit = at & (BITS - 1);
+    filter[bit >>> 3] = (filter[bit >>> 3] ?? 0) | (1 << (bit & 7));
+  }
+}
+
+function isIn(filter: Uint8Array | undefined, first: number): boolean {
   if (filter === undefined) return false;
-  const first = hashOf(key);
   const step = stepOf(first);
   for (let probe = 0, at = first; probe < PROBES; probe++, at += step) {
     const bit = at & (BITS - 1);

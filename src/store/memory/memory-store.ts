@@ -32,7 +32,7 @@ export function openMemoryStore(): Store {
 class MemoryStore implements Store {
   readonly sweeper: Sweeper = {
     facts: () => this.#everyFact(),
-    sweep: (plan) => this.#sweep(plan),
+    begin: () => ({ sweep: (plan) => this.#sweep(plan), abandon: () => undefined }),
   };
   readonly home: string;
   readonly scratchDir: string;
@@ -200,14 +200,14 @@ class MemoryStore implements Store {
     const pieces = (set: SweepSet): Set<string> =>
       new Set([...set.contents].flatMap((id) => this.#piecesOf(id)));
     const live = pieces(plan.live);
-    const only = plan.only === undefined ? undefined : pieces(plan.only);
+    const removed = pieces(plan.removed);
     const isNamed = ({ facts }: SweepSet, name: string): boolean =>
       facts.has(name) || facts.has(name.slice(0, name.lastIndexOf(".")));
     const facts = [...this.#results.keys()].filter(
-      (name) => !isNamed(plan.live, name) && (plan.only === undefined || isNamed(plan.only, name)),
+      (name) => !isNamed(plan.live, name) && (plan.withOrphans || isNamed(plan.removed, name)),
     );
     const contents = [...this.#content.keys()].filter(
-      (digest) => !live.has(digest) && (only === undefined || only.has(digest)),
+      (digest) => !live.has(digest) && (plan.withOrphans || removed.has(digest)),
     );
     const runs = plan.runs.map(runText).filter((run) => this.#runs.has(run));
     const bytes = contents.reduce(

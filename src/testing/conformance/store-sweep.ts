@@ -13,7 +13,16 @@ export function sweepSet(facts: readonly string[] = [], contents: readonly Cid[]
 
 /** Of a store that only the caller works with. */
 export function sweepPlan(live: SweepSet, more: Partial<SweepPlan> = {}): SweepPlan {
-  return { live, runs: [], isShared: false, isDryRun: false, beganAt: performance.now(), ...more };
+  return {
+    live,
+    removed: sweepSet(),
+    withOrphans: true,
+    runs: [],
+    isShared: false,
+    isQuiet: true,
+    isDryRun: false,
+    ...more,
+  };
 }
 
 export const SWEEP_CHECKS: Readonly<Record<string, (store: Store) => Promise<void>>> = {
@@ -43,7 +52,7 @@ async function takesWhatDoesNotStay(store: Store): Promise<void> {
   const [keptFact, deadFact] = [sampleFact("aa", kept[0] as Cid), sampleFact("bb", dead[0] as Cid)];
   await store.commit({ facts: [keptFact, deadFact] });
   const live = sweepSet([`aa.${resultIdOf(keptFact)}`], kept);
-  const report = await store.sweeper.sweep(sweepPlan(live));
+  const report = await store.sweeper.begin().sweep(sweepPlan(live));
   assert.equal(report.facts, 1);
   assert.equal(report.bytes > 9_040_010 && report.bytes < 9_050_000, true, `${report.bytes} bytes`);
   assert.deepEqual(await store.has([...kept, ...dead]), [true, true, true, false, false, false]);
@@ -65,10 +74,10 @@ async function takesWhatDoesNotStay(store: Store): Promise<void> {
 async function countsOnly(store: Store): Promise<void> {
   const dead = await stored(store, 3);
   await store.commit({ facts: [sampleFact("aa", dead[0] as Cid)] });
-  const counted = await store.sweeper.sweep(sweepPlan(sweepSet(), { isDryRun: true }));
+  const counted = await store.sweeper.begin().sweep(sweepPlan(sweepSet(), { isDryRun: true }));
   assert.deepEqual(await store.has(dead), [true, true, true]);
   assert.equal((await store.outputs("b", 9)).length, 1);
-  const { diskBytes: _, ...taken } = await store.sweeper.sweep(sweepPlan(sweepSet()));
+  const { diskBytes: _, ...taken } = await store.sweeper.begin().sweep(sweepPlan(sweepSet()));
   const { diskBytes, ...rest } = counted;
   assert.equal(diskBytes, 0);
   assert.deepEqual(rest, taken);
@@ -81,8 +90,11 @@ async function staysWithinLimits(store: Store): Promise<void> {
   await store.commit({
     facts: [sampleFact("aa", named[0] as Cid), sampleFact("bb", orphan[0] as Cid)],
   });
-  await store.sweeper.sweep(
-    sweepPlan(sweepSet([], shared), { only: sweepSet(["aa"], [...named, ...shared]) }),
+  await store.sweeper.begin().sweep(
+    sweepPlan(sweepSet([], shared), {
+      removed: sweepSet(["aa"], [...named, ...shared]),
+      withOrphans: false,
+    }),
   );
   assert.deepEqual(await store.has([...named, ...shared]), [false, false, false, true, true, true]);
   assert.deepEqual(await store.has(orphan), [true, true, true]);
@@ -99,7 +111,7 @@ async function resultsStay(store: Store): Promise<void> {
   const [first, second, third] = facts as [Fact, Fact, Fact];
   for (const fact of facts) await store.commit({ facts: [fact] });
   const names = [first, second].map((fact) => `aa.${resultIdOf(fact)}`);
-  await store.sweeper.sweep(sweepPlan(sweepSet(names, ids)));
+  await store.sweeper.begin().sweep(sweepPlan(sweepSet(names, ids)));
   assert.deepEqual(await store.getFacts([first.memoKey]), [second]);
   const found = await store.getResults(
     [first, second, third].map((fact) => ({ memoKey: fact.memoKey, result: resultIdOf(fact) })),
@@ -141,7 +153,7 @@ async function runsGo(store: Store): Promise<void> {
   }));
   for (const ref of [run, longer])
     await store.commit({ summary: sampleSummary(ref, 1), journal: { run: ref, entries } });
-  const report = await store.sweeper.sweep(sweepPlan(sweepSet(), { runs: [run] }));
+  const report = await store.sweeper.begin().sweep(sweepPlan(sweepSet(), { runs: [run] }));
   assert.equal(report.runs, 1);
   const lengths = await Promise.all(
     [run, longer].map(async (ref) => {

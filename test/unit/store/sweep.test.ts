@@ -57,7 +57,7 @@ test("a segment that is mostly dead is rewritten, one that is all dead goes, and
   // So that places are remembered that are not so any more afterwards.
   await assertReadable(store, all, 1);
   const before = diskBytes(home);
-  const report = await store.sweeper.sweep(sweepPlan(sweepSet([], live)));
+  const report = await store.sweeper.begin().sweep(sweepPlan(sweepSet([], live)));
   assert.equal(report.contents, 40);
   assert.equal(report.bytes, 4_000_000);
   assert.equal(before - diskBytes(home), report.diskBytes);
@@ -100,10 +100,13 @@ test("wherever the sweep breaks off, what stays is there, and the next sweep goe
     });
     isArmed = true;
     const plan = sweepPlan(sweepSet(["aa"], live));
-    const outcome = await store.sweeper.sweep(plan).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
+    const outcome = await store.sweeper
+      .begin()
+      .sweep(plan)
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
     isArmed = false;
     const check = async (at: Store): Promise<void> => {
       for (const id of live) assert.equal((await at.read(id)).length, 100_000, `write ${failAt}`);
@@ -113,7 +116,7 @@ test("wherever the sweep breaks off, what stays is there, and the next sweep goe
     await store.close();
     const again = await open(home, { openKv });
     await check(again);
-    await again.sweeper.sweep(sweepPlan(sweepSet(["aa"], live)));
+    await again.sweeper.begin().sweep(sweepPlan(sweepSet(["aa"], live)));
     await check(again);
     assert.deepEqual(
       await again.has(all),
@@ -136,7 +139,7 @@ test("a process that dies between the copy and the switch leaves nothing wrong",
   const folder = join(home, "store", "segments");
   const [name = ""] = segments(home);
   const copy = readFileSync(join(folder, name));
-  await store.sweeper.sweep(sweepPlan(sweepSet([], all.slice(0, 2))));
+  await store.sweeper.begin().sweep(sweepPlan(sweepSet([], all.slice(0, 2))));
   await store.close();
   // The segment that was swept is there again, and the index was not closed cleanly.
   writeFileSync(join(folder, name), copy);
@@ -152,15 +155,16 @@ test("others may work with the store: what was asked for lately stays, and old p
   const store = await open(home, { clock });
   const all = await putMany(store, 12, 5);
   await store.commit({ facts: [sampleFact("aa", all[0] as Cid), sampleFact("bb", all[1] as Cid)] });
-  const shared = { isShared: true, beganAt: clock.monotonic() };
-  const fresh = await store.sweeper.sweep(sweepPlan(sweepSet(), shared));
+  const shared = { isShared: true };
+  const fresh = await store.sweeper.begin().sweep(sweepPlan(sweepSet(), shared));
   assert.deepEqual([fresh.facts, fresh.contents], [0, 0], "it was stored just now");
   clock.advance(3 * SPARED_MS);
   // Asked for: a fact, and a content.
   await store.getFacts(["aa" as MemoKey]);
   const [place] = await store.locate([all[2] as Cid]);
-  const later = { isShared: true, beganAt: clock.monotonic() };
-  const report = await store.sweeper.sweep(sweepPlan(sweepSet([], [all[3] as Cid]), later));
+  const report = await store.sweeper
+    .begin()
+    .sweep(sweepPlan(sweepSet([], [all[3] as Cid]), shared));
   assert.deepEqual([report.facts, report.contents], [1, 10]);
   assert.deepEqual(
     await store.has(all),
@@ -171,9 +175,30 @@ test("others may work with the store: what was asked for lately stays, and old p
   assert.ok(statSync(file).size > 0, "who was told of this file still finds it");
   clock.advance(10 * 60_000);
   // One sweep after the other, and after the files that went on their own.
-  await store.sweeper.sweep(sweepPlan(sweepSet([], [all[2], all[3]] as Cid[]), { isDryRun: true }));
+  await store.sweeper
+    .begin()
+    .sweep(sweepPlan(sweepSet([], [all[2], all[3]] as Cid[]), { isDryRun: true }));
   assert.throws(() => statSync(file));
   for (const at of [2, 3]) assert.equal((await store.read(all[at] as Cid)).length, 100_000);
+  await store.close();
+});
+
+test("while no run goes on, what was removed goes at once, except what was asked for since the sweep began", async () => {
+  const store = await open(newHome());
+  const all = await putMany(store, 6, 8);
+  const [, , removed, asked] = all as [Cid, Cid, Cid, Cid];
+  await store.commit({ facts: [sampleFact("aa", removed), sampleFact("bb", asked)] });
+  const plan = { removed: sweepSet(["aa", "bb"], [removed, asked]), isShared: true };
+  const busy = await store.sweeper
+    .begin()
+    .sweep(sweepPlan(sweepSet(), { ...plan, isQuiet: false }));
+  assert.deepEqual([busy.facts, busy.contents], [0, 0]);
+  const sweep = store.sweeper.begin();
+  await store.getFacts(["bb" as MemoKey]);
+  await store.has([asked]);
+  const report = await sweep.sweep(sweepPlan(sweepSet(), plan));
+  assert.deepEqual([report.facts, report.contents], [1, 1]);
+  assert.deepEqual(await store.has(all), [true, true, false, true, true, true]);
   await store.close();
 });
 
@@ -181,9 +206,9 @@ test("a sweep that began too long ago takes nothing more", async () => {
   const clock = new ManualClock();
   const store = await open(newHome(), { clock });
   const [id] = await putMany(store, 1, 6);
-  const beganAt = clock.monotonic();
+  const sweep = store.sweeper.begin();
   clock.advance(SPARED_MS + 1);
-  await store.sweeper.sweep(sweepPlan(sweepSet(), { beganAt }));
+  await sweep.sweep(sweepPlan(sweepSet()));
   assert.deepEqual(await store.has([id as Cid]), [true]);
   await store.close();
 });
@@ -194,11 +219,11 @@ test("what is stored again while it is being swept is there afterwards", async (
   const old = await putMany(store, 30, 7);
   for (let round = 0; round < 12; round++) {
     clock.advance(3 * SPARED_MS);
-    const plan = sweepPlan(sweepSet(), { isShared: true, beganAt: clock.monotonic() });
+    const plan = sweepPlan(sweepSet(), { isShared: true });
     // What is here already is not written again, and what is being swept must not count as being here.
     const [again, , asked] = await Promise.all([
       putMany(store, 30, 7),
-      store.sweeper.sweep(plan),
+      store.sweeper.begin().sweep(plan),
       store.has(old.slice(0, 3)),
     ]);
     assert.deepEqual(again, old);
