@@ -183,6 +183,21 @@ export const ERROR_TABLE = {
     "A tag is a word: letters, digits, dots, dashes, colons.",
   ),
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
+  RUN_GOES_ON: row(
+    6,
+    "Run {run} goes on, so it cannot be removed.",
+    "Wait for its end, or `mf cancel {run}` first.",
+  ),
+  RUN_HELD: row(
+    6,
+    "Run {run} is {held}, so it is not removed.",
+    "Take that off, or remove it all the same: `mf rm --force {run}`.",
+  ),
+  RUN_COLLECTED: row(
+    7,
+    "Run {run} cannot come back: {missing} of its {total} results were collected.",
+    "Run the flow again: what is left is reused.",
+  ),
   RUN_ENDED: row(
     6,
     "Run {run} has ended ({state}).",
