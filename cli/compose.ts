@@ -38,8 +38,14 @@ export interface OpenedReadSide {
   /** Where a daemon holds the store, content that is not here is brought before it is located. */
   readonly readSide: ReadSide;
   readonly daemon?: DaemonSide;
+  /** Where this process holds the store. */
+  readonly store?: Store;
   close(): Promise<void>;
 }
+
+/** For commands that change something: in this process's store, or through the daemon that holds it. */
+export type HomeSide = Pick<OpenedReadSide, "readSide"> &
+  ({ readonly store: Store } | { readonly daemon: DaemonSide });
 
 /** @throws MfError STORE_IN_USE where another run goes on in the same home */
 export async function openRunSide(
@@ -96,10 +102,26 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
   try {
     const store = await openWhenFree(context, asked);
     await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
-    return { readSide: localReadSide(store), close: () => store.close() };
+    return { readSide: localReadSide(store), store, close: () => store.close() };
   } catch (error) {
     if (remote !== undefined) return remote;
     throw error;
+  }
+}
+
+/** @throws MfError STORE_IN_USE where an `mf run` holds the store */
+export async function withHome<T>(
+  context: CommandContext,
+  use: (side: HomeSide) => Promise<T>,
+): Promise<T> {
+  const opened = await openReadSide(context);
+  try {
+    const { readSide, store, daemon } = opened;
+    if (daemon !== undefined) return await use({ readSide, daemon });
+    if (store !== undefined) return await use({ readSide, store });
+    throw new MfError("STORE_IN_USE", { home: context.home, pid: "of an `mf run`" });
+  } finally {
+    await opened.close();
   }
 }
 

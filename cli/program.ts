@@ -1,6 +1,7 @@
 /** The commands and their options, as commander declares them. Nothing heavy is imported here: each action loads its command. */
 import { Command, CommanderError, Option, type OutputConfiguration } from "commander";
 import { MfError } from "../src/model/errors.ts";
+import { addCollectionCommands, COLLECTION_COMMAND_NAMES } from "./collection-commands.ts";
 import type { Action, CommandContext } from "./command-context.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
@@ -50,6 +51,7 @@ function usageError(error: CommanderError, argv: readonly string[]): MfError {
 export const COMMAND_NAMES: readonly string[] = [
   "run",
   ...MESH_COMMAND_NAMES,
+  ...COLLECTION_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -81,6 +83,7 @@ export function createProgram(
     );
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
+  addCollectionCommands(program, choose);
   addReadCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {

@@ -6,6 +6,7 @@ import { runText, type Cid, type RunId, type RunRef } from "../../src/model/ids.
 import type { RunSummary } from "../../src/model/journal.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { parsePathspec } from "../../src/model/pathspec.ts";
+import type { Store } from "../../src/store/ports.ts";
 import { askRun, askRuns, PAGE_ROWS_MAX } from "../../src/wire/catalog-protocol.ts";
 import { ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
 import type { OwnerRef } from "./live-runs.ts";
@@ -24,9 +25,12 @@ export interface ToldRun {
 
 export class RunFinder {
   readonly #asker: PeerAsker;
+  readonly #store: Pick<Store, "areGone">;
 
-  constructor(asker: PeerAsker) {
+  /** What this store knows of removals hides a run, whoever still lists it. */
+  constructor(asker: PeerAsker, store: Pick<Store, "areGone">) {
     this.#asker = asker;
+    this.#store = store;
   }
 
   /** Newest first. */
@@ -50,8 +54,10 @@ export class RunFinder {
         if (other === undefined || knowsMore(told, other)) best.set(key, told);
       }
     }
-    return [...best.values()]
-      .map(({ summary }) => summary)
+    const runs = [...best.values()].map(({ summary }) => summary);
+    const gone = await this.#store.areGone(runs.map(({ run }) => run));
+    return runs
+      .filter((_, position) => gone[position] !== true)
       .sort((a, b) => b.createdAt - a.createdAt);
   }
 
@@ -62,8 +68,10 @@ export class RunFinder {
       throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
     if (spec.run.length < RUN_ID_LENGTH)
       return findRun({ runs: (flow) => this.runs(flow) }, spec.flow, spec.run);
-    const [best] = await this.told({ flow: spec.flow, id: spec.run as RunId });
-    if (best === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
+    const run = { flow: spec.flow, id: spec.run as RunId };
+    const [best] = await this.told(run);
+    if (best === undefined || (await this.#isGone(run)))
+      throw new MfError("RUN_NOT_FOUND", { run: text });
     return best.summary;
   }
 
@@ -72,8 +80,16 @@ export class RunFinder {
     const spec = parsePathspec(text);
     if (spec.k === "flow" && spec.run?.length === RUN_ID_LENGTH && spec.step === undefined) {
       const run = { flow: spec.flow, id: spec.run as RunId };
-      if (await isKnownHere(run)) return run;
+      if ((await isKnownHere(run)) && !(await this.#isGone(run))) return run;
     }
+    return (await this.find(text)).run;
+  }
+
+  /** As refOf, and also a run that was removed where it is called by its whole name. */
+  async refOfAny(text: string): Promise<RunRef> {
+    const spec = parsePathspec(text);
+    if (spec.k === "flow" && spec.run?.length === RUN_ID_LENGTH && spec.step === undefined)
+      return { flow: spec.flow, id: spec.run as RunId };
     return (await this.find(text)).run;
   }
 
@@ -86,6 +102,11 @@ export class RunFinder {
         : [{ peer, summary, isLive, ...(packageId === undefined ? {} : { packageId }) }],
     );
     return told.sort((a, b) => Number(knowsMore(b, a)) - Number(knowsMore(a, b)));
+  }
+
+  async #isGone(run: RunRef): Promise<boolean> {
+    const [isGone] = await this.#store.areGone([run]);
+    return isGone === true;
   }
 
   /** Whom to ask how the run stands: its owner; of a run that has ended, whoever has its journal. */

@@ -43,6 +43,7 @@ export function daemonSideOf(
     },
     mark: (changes) =>
       writeMarks(store, changes, { now: base.env.clock.now(), peer: base.options.name }),
+    collect: work.collection.collect,
     warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),

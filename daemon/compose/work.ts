@@ -7,6 +7,7 @@ import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { createCatalog, type Catalog } from "../catalog/catalog.ts";
 import { liveRunsOf } from "../catalog/live-runs.ts";
+import { createCollection, type Collection } from "../collection/collection-service.ts";
 import type { DaemonOptions } from "../config/daemon-options.ts";
 import type { MachineSample } from "../machine/machine.ts";
 import type { DaemonBase } from "./daemon-base.ts";
@@ -19,6 +20,7 @@ export interface Work {
   readonly hosts: MeshHosts;
   readonly ownership: Ownership;
   readonly catalog: Catalog;
+  readonly collection: Collection;
   readonly isRefusing: () => boolean;
   /** Nothing new starts here from now on. */
   refuseMore(): void;
@@ -31,6 +33,7 @@ export function openWork(base: DaemonBase, network: Network, store: Store): Work
   const reading = network.bulk.openReading(store);
   const { hosts, ownership } = openRuns(base, network, { local: store, reading });
   const catalog = openCatalog(base, network, { store: reading, ownership });
+  const collection = openCollection(base, network, store);
   let isRefusing = false;
   network.reportWork(() => {
     const load = hosts.load();
@@ -40,6 +43,7 @@ export function openWork(base: DaemonBase, network: Network, store: Store): Work
     hosts,
     ownership,
     catalog,
+    collection,
     isRefusing: () => isRefusing,
     refuseMore: () => {
       isRefusing = true;
@@ -129,6 +133,17 @@ function openCatalog(
   });
   closing.add("catalog", () => catalog.close());
   return catalog;
+}
+
+function openCollection(
+  { options, env, closing }: DaemonBase,
+  { transport, membership }: Network,
+  store: Store,
+): Collection {
+  const mesh = { transport, directory: membership, store, selfName: options.name };
+  const collection = createCollection({ ...env, ...mesh });
+  closing.add("collection", () => collection.close());
+  return collection;
 }
 
 /** Before the run's owner is recorded, its first owner is meant. */
