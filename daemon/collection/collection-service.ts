@@ -9,12 +9,15 @@ import { delay, type Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import type { Random } from "../../src/env/random.ts";
 import { MfError } from "../../src/model/errors.ts";
+import type { Fact, FactRef } from "../../src/model/fact.ts";
 import type { Cid } from "../../src/model/ids.ts";
 import { SPARED_MS, type Store } from "../../src/store/ports.ts";
 import {
   askFiles,
   askGone,
+  askNamedFacts,
   askSweep,
+  FACTS_BYTES_MAX,
   FILES_ANSWER_MAX,
   GONE_PAGE_MAX,
 } from "../../src/wire/collection-protocol.ts";
@@ -77,6 +80,7 @@ class CollectionService implements Collection {
     this.#sweptAt = this.#openedAt;
     const { transport } = deps;
     transport.handle(askGone, (_, { from }) => this.#gone(from));
+    transport.handle(askNamedFacts, (_, { refs }) => this.#facts(refs));
     transport.handle(askFiles, (_, { ids }) => this.#files(ids));
     transport.handle(askSweep, (_, query) => this.#sweepHere(query));
   }
@@ -122,6 +126,18 @@ class CollectionService implements Collection {
     const page = marks.slice(from, from + GONE_PAGE_MAX);
     const next = from + page.length;
     return next < marks.length ? { marks: page, next } : { marks: page };
+  }
+
+  async #facts(refs: readonly FactRef[]): Promise<{ facts: Fact[] }> {
+    const facts: Fact[] = [];
+    let bytes = 0;
+    for (const fact of await this.#deps.store.sweeper.results(refs)) {
+      if (fact === undefined) continue;
+      bytes += JSON.stringify(fact).length;
+      if (facts.length > 0 && bytes > FACTS_BYTES_MAX) break;
+      facts.push(fact);
+    }
+    return { facts };
   }
 
   async #files(ids: readonly Cid[]): Promise<{ found: { id: Cid; files: Cid[] }[] }> {

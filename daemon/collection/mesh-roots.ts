@@ -13,14 +13,14 @@ import type { JournalEntry, RunSummary } from "../../src/model/journal.ts";
 import { isLater, markKey, type Mark } from "../../src/model/mark.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
+import { askJournal, askRuns, PAGE_ROWS_MAX } from "../../src/wire/catalog-protocol.ts";
 import {
-  askFacts,
-  askJournal,
-  askRuns,
+  askFiles,
+  askGone,
+  askNamedFacts,
   FACT_REFS_MAX,
-  PAGE_ROWS_MAX,
-} from "../../src/wire/catalog-protocol.ts";
-import { askFiles, askGone, FILE_VALUES_MAX } from "../../src/wire/collection-protocol.ts";
+  FILE_VALUES_MAX,
+} from "../../src/wire/collection-protocol.ts";
 import { ASK_FILES_MS_MAX } from "./collection-limits.ts";
 import type { MeshAsker } from "./mesh-asker.ts";
 
@@ -133,8 +133,11 @@ async function journalOf(
 ): Promise<readonly JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for await (const entry of store.journal(run)) entries.push(entry);
-  if (told === undefined)
-    return entries.length > 0 ? entries : removedElsewhere({ asker, now }, run, marks);
+  if (told === undefined) {
+    if (entries.at(-1)?.t !== "run-finished")
+      entries.push(...(await removedElsewhere({ asker, now }, run, marks)));
+    return entries;
+  }
   if (told.hasEndedHere) return entries;
   for (const peer of told.peers) {
     const theirs = await journalAt(asker, peer, run);
@@ -178,7 +181,7 @@ async function factsElsewhere(
     for (;;) {
       const asked = wanted;
       const answers = await Promise.all(
-        asker.others.map((peer) => asker.one(peer, askFacts, { refs: [...asked] })),
+        asker.others.map((peer) => asker.one(peer, askNamedFacts, { refs: [...asked] })),
       );
       const facts = answers.flatMap((answer) => answer?.facts ?? []);
       found.push(...facts);

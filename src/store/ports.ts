@@ -113,8 +113,10 @@ export interface StoredOutput {
 
 /** Takes away what nobody keeps. What is kept is the caller's to say: src/client/collection. */
 export interface Sweeper {
-  /** Every result of every key. Neither this nor `Store.stream` counts as asking for something. */
+  /** Every result of every key. None of these, nor `Store.stream`, counts as asking for something. */
   facts(): AsyncIterable<Fact>;
+  /** As `Store.getResults`. */
+  results(refs: readonly FactRef[]): Promise<(Fact | undefined)[]>;
   /** Before what stays is gathered: what is stored or asked for from now on stays whatever is found. */
   begin(): Sweep;
 }

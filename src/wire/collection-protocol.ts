@@ -1,7 +1,7 @@
 /** `/mf/collection/1`: which runs were removed, which files values name, and the request to free what nobody keeps. */
 import * as v from "valibot";
 import { message } from "./message.ts";
-import { cid, count, mark, nameText } from "./noun-schemas.ts";
+import { cid, count, fact, factRef, mark, nameText } from "./noun-schemas.ts";
 import type { RequestType } from "./transport.ts";
 
 const ANSWER_BYTES_MAX = 2 * 1024 * 1024;
@@ -11,6 +11,9 @@ export const GONE_PAGE_MAX = 1_000;
 export const FILE_VALUES_MAX = 32;
 /** Files that the values of one answer may name; a value that names more is looked into by nobody else. */
 export const FILES_ANSWER_MAX = 16_384;
+/** Facts that are asked for at once, and bytes of them (about) that one answer carries: what is missing is asked for again. */
+export const FACT_REFS_MAX = 400;
+export const FACTS_BYTES_MAX = 1024 * 1024;
 /** Runs that a counting sweep takes for removed. */
 export const ALSO_REMOVED_MAX = 10_000;
 
@@ -23,6 +26,16 @@ export const askGone: RequestType<GoneQuery, GoneAnswer> = {
       marks: v.pipe(v.array(mark), v.maxLength(GONE_PAGE_MAX)),
       next: v.exactOptional(count),
     }),
+    ANSWER_BYTES_MAX,
+  ),
+};
+
+/** As the catalog's question for facts, except that nobody is about to build on the answer. */
+export const askNamedFacts: RequestType<FactsQuery, FactsAnswer> = {
+  name: "/mf/collection/1/facts",
+  query: message(v.object({ refs: v.pipe(v.array(factRef), v.maxLength(FACT_REFS_MAX)) })),
+  answer: message(
+    v.object({ facts: v.pipe(v.array(fact), v.maxLength(FACT_REFS_MAX)) }),
     ANSWER_BYTES_MAX,
   ),
 };
@@ -67,6 +80,8 @@ export const askSweep: RequestType<SweepQuery, SweepAnswer> = {
 
 type GoneQuery = { readonly from: number };
 type GoneAnswer = { readonly marks: v.InferOutput<typeof mark>[]; readonly next?: number };
+type FactsQuery = { readonly refs: v.InferOutput<typeof factRef>[] };
+type FactsAnswer = { readonly facts: v.InferOutput<typeof fact>[] };
 type FilesQuery = { readonly ids: v.InferOutput<typeof cid>[] };
 type FilesAnswer = {
   readonly found: {

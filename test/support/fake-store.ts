@@ -50,6 +50,7 @@ export class FakeStore implements Store {
   /** Nobody collects in it: what a sweep takes is tested on stores that keep something. */
   readonly sweeper: Sweeper = {
     facts: () => this.facts(),
+    results: (refs) => this.getResults(refs),
     begin: () => ({
       sweep: async () => ({ runs: 0, facts: 0, contents: 0, bytes: 0, diskBytes: 0 }),
       abandon: () => undefined,

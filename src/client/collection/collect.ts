@@ -4,14 +4,13 @@
  * aborted, copies that were brought) only where every peer that may know better has answered.
  */
 import { rm } from "node:fs/promises";
-import { resultIdOf } from "../../artifact/result-id.ts";
 import { logDirectoryOf } from "../../engine/run/log-file.ts";
 import type { Fact, FactRef } from "../../model/fact.ts";
 import type { RunRef } from "../../model/ids.ts";
 import { SPARED_MS, type Store, type SweepReport } from "../../store/ports.ts";
 import { FACTS_MAX } from "../control/read-side.ts";
 import { isContentId } from "./file-references.ts";
-import { nameOf, NamedSet } from "./named-set.ts";
+import { NamedSet } from "./named-set.ts";
 import { pinnedContents, type RemovedRun, type Roots } from "./roots.ts";
 
 /** A removed run's journal stays so long (hidden), so that a peer that was away finds in it what to sweep. */
@@ -94,12 +93,8 @@ async function factsOfOthers(
   roots: Roots,
   refs: readonly FactRef[],
 ): Promise<readonly Fact[]> {
-  const wanted = new Map(refs.map((ref) => [nameOf(ref), ref]));
-  for await (const fact of store.sweeper.facts()) {
-    wanted.delete(fact.memoKey);
-    wanted.delete(nameOf({ memoKey: fact.memoKey, result: resultIdOf(fact) }));
-  }
-  const missing = [...wanted.values()];
+  const here = await store.sweeper.results(refs);
+  const missing = refs.filter((_, at) => here[at] === undefined);
   const found: Fact[] = [];
   for (let at = 0; at < missing.length; at += FACTS_MAX)
     found.push(...(await roots.factsElsewhere(missing.slice(at, at + FACTS_MAX))));

@@ -93,7 +93,7 @@ export class NamedSet implements SweepSet {
 }
 
 /** As SweepSet has it. */
-export function nameOf({ memoKey, result }: FactRef): string {
+function nameOf({ memoKey, result }: FactRef): string {
   return result === undefined ? memoKey : `${memoKey}.${result}`;
 }
 

@@ -6,7 +6,7 @@ import { parseCid } from "../../artifact/cid.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
-import type { Fact } from "../../model/fact.ts";
+import type { Fact, FactRef } from "../../model/fact.ts";
 import type { RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import {
@@ -18,7 +18,7 @@ import {
   type SweepSet,
 } from "../ports.ts";
 import type { ContentReader } from "./content-reader.ts";
-import { allFacts, foldOutputs } from "./fact-rows.ts";
+import { allFacts, foldOutputs, readResults } from "./fact-rows.ts";
 import {
   decodeChunkRow,
   decodeFact,
@@ -90,6 +90,10 @@ export class LevelSweeper implements Sweeper {
 
   async *facts(): AsyncIterable<Fact> {
     yield* allFacts(await this.#parts.index.ready());
+  }
+
+  async results(refs: readonly FactRef[]): Promise<(Fact | undefined)[]> {
+    return readResults(await this.#parts.index.ready(), refs);
   }
 
   begin(): Sweep {

@@ -32,6 +32,7 @@ export function openMemoryStore(): Store {
 class MemoryStore implements Store {
   readonly sweeper: Sweeper = {
     facts: () => this.#everyFact(),
+    results: (refs) => this.getResults(refs),
     begin: () => ({ sweep: (plan) => this.#sweep(plan), abandon: () => undefined }),
   };
   readonly home: string;
