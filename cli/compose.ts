@@ -43,8 +43,14 @@ export interface OpenedReadSide {
   readonly readSide: ReadSide;
   readonly mark: DaemonSide["mark"];
   readonly daemon?: DaemonSide;
+  /** Where this process holds the store. */
+  readonly store?: Store;
   close(): Promise<void>;
 }
+
+/** For commands that change something: in this process's store, or through the daemon that holds it. */
+export type HomeSide = Pick<OpenedReadSide, "readSide"> &
+  ({ readonly store: Store } | { readonly daemon: DaemonSide });
 
 /** @throws MfError STORE_IN_USE where another run goes on in the same home */
 export async function openRunSide(
@@ -114,10 +120,26 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
     const store = await openWhenFree(context, asked);
     await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
     const mark = markerOf(context, store);
-    return { readSide: localReadSide(store), mark, close: () => store.close() };
+    return { readSide: localReadSide(store), mark, store, close: () => store.close() };
   } catch (error) {
     if (remote !== undefined) return remote;
     throw error;
+  }
+}
+
+/** @throws MfError STORE_IN_USE where an `mf run` holds the store */
+export async function withHome<T>(
+  context: CommandContext,
+  use: (side: HomeSide) => Promise<T>,
+): Promise<T> {
+  const opened = await openReadSide(context);
+  try {
+    const { readSide, store, daemon } = opened;
+    if (daemon !== undefined) return await use({ readSide, daemon });
+    if (store !== undefined) return await use({ readSide, store });
+    throw new MfError("STORE_IN_USE", { home: context.home, pid: "of an `mf run`" });
+  } finally {
+    await opened.close();
   }
 }
 

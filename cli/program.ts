@@ -1,6 +1,7 @@
 /** The commands and their options, as commander declares them. Nothing heavy is imported here: each action loads its command. */
 import { Command, CommanderError, Option, type OutputConfiguration } from "commander";
 import { MfError } from "../src/model/errors.ts";
+import { addCollectionCommands, COLLECTION_COMMAND_NAMES } from "./collection-commands.ts";
 import type { Action, CommandContext } from "./command-context.ts";
 import { addGetCommands, GET_COMMAND_NAMES } from "./get-commands.ts";
 import { addMarkCommands, MARK_COMMAND_NAMES } from "./mark-commands.ts";
@@ -56,6 +57,7 @@ export const COMMAND_NAMES: readonly string[] = [
   ...MESH_COMMAND_NAMES,
   ...MARK_COMMAND_NAMES,
   ...REPEAT_COMMAND_NAMES,
+  ...COLLECTION_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -88,6 +90,7 @@ export function createProgram(
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
   addRepeatCommands(program, choose);
+  addCollectionCommands(program, choose);
   addReadCommands(program, choose);
   addGetCommands(program, choose);
   addMarkCommands(program, choose);

@@ -50,6 +50,8 @@ async function compose(base: DaemonBase): Promise<Daemon> {
   const network = await openNetwork(base, admitted, store);
   const work = await openWork(base, network, { store, known });
   await network.begin();
+  // What was removed while this daemon was away is not gone on with.
+  await work.collection.start();
   await work.ownership.recover();
   return serve(base, { store, admitted, network, work });
 }

@@ -4,13 +4,14 @@ import type { ArtifactRef, Fact, FactRef } from "../../src/model/fact.ts";
 import type { Cid, MemoKey, RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../src/model/journal.ts";
 import type { Mark } from "../../src/model/mark.ts";
-import type { CommitBatch, ContentLocation, Store } from "../../src/store/ports.ts";
+import type { CommitBatch, ContentLocation, Store, Sweeper } from "../../src/store/ports.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { HaveService } from "./have-service.ts";
 
 export class ReadingStore implements Store {
   readonly home: string;
   readonly scratchDir: string;
+  readonly sweeper: Sweeper;
   readonly #store: Store;
   readonly #exchange: Pick<ContentExchange, "bring">;
   readonly #have: Pick<HaveService, "holders">;
@@ -22,6 +23,7 @@ export class ReadingStore implements Store {
   ) {
     this.home = store.home;
     this.scratchDir = store.scratchDir;
+    this.sweeper = store.sweeper;
     this.#store = store;
     this.#exchange = exchange;
     this.#have = have;
@@ -108,6 +110,10 @@ export class ReadingStore implements Store {
 
   runs(flow?: string): Promise<RunSummary[]> {
     return this.#store.runs(flow);
+  }
+
+  areGone(runs: readonly RunRef[]): Promise<boolean[]> {
+    return this.#store.areGone(runs);
   }
 
   getRun(run: RunRef): Promise<RunSummary | undefined> {

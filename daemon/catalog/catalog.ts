@@ -9,7 +9,7 @@ import type { RunResult } from "../../src/engine/run-api.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import { MfError } from "../../src/model/errors.ts";
-import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
+import { runText, type Cid, type RunId, type RunRef } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
 import {
@@ -73,14 +73,14 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     selfName,
     answerHere: (type, query) => answers.answer(type, query),
   });
-  const finder = new RunFinder(asker, () => store.marks());
+  const finder = new RunFinder(asker, store);
   const refOf = (text: string): Promise<RunRef> =>
     finder.refOf(text, async (run) => (await store.getRun(run)) !== undefined);
   return {
     runs: (flow) => finder.runs(flow),
     run: (run) => finder.find(run),
     status: async (run) => statusOf(asker, finder, await refOf(run)),
-    versions: (prefix) => versionsOf({ asker, exchange: deps.exchange }, prefix ?? ""),
+    versions: (prefix) => versionsOf({ asker, exchange: deps.exchange, store }, prefix ?? ""),
     resolve: async (pathspec) =>
       resolvedData(pathspec, await resolveInMesh({ asker, finder, store, live }, pathspec)),
     async packageId(text) {
@@ -90,7 +90,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       if (packageId === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
       return packageId;
     },
-    journal: async (run) => journalInMesh({ asker, finder, store }, await refOf(run)),
+    journal: async (run) => journalInMesh({ asker, finder, store }, await finder.refOfAny(run)),
     facts: (refs) => factsInMesh({ asker, store }, refs),
     marks: () => store.marks(),
     locate: (ids) => store.locate(ids),
@@ -124,10 +124,14 @@ async function statusOf(asker: PeerAsker, finder: RunFinder, run: RunRef): Promi
 
 interface VersionDeps {
   readonly asker: PeerAsker;
+  readonly store: Pick<Store, "areGone">;
   readonly exchange: Pick<ContentExchange, "holders">;
 }
 
-async function versionsOf({ asker, exchange }: VersionDeps, prefix: string): Promise<VersionRow[]> {
+async function versionsOf(
+  { asker, exchange, store }: VersionDeps,
+  prefix: string,
+): Promise<VersionRow[]> {
   const answers = await asker.everybody((peer) =>
     asker.pages(ROWS_PER_PEER_MAX, (from) =>
       asker.one(peer, askVersions, { prefix, from, limit: PAGE_ROWS_MAX }, ASK_LIST_MS_MAX),
@@ -141,7 +145,9 @@ async function versionsOf({ asker, exchange }: VersionDeps, prefix: string): Pro
       if (!byFact.has(key) || row.by === name) byFact.set(key, { ...row, peers: [row.by] });
     }
   }
-  const rows = [...byFact.values()].sort((a, b) => b.at - a.at);
+  const found = [...byFact.values()];
+  const gone = await store.areGone(found.map(({ run }) => runRefOf(run)));
+  const rows = found.filter((_, position) => gone[position] !== true).sort((a, b) => b.at - a.at);
   const holders = await holdersOf({ asker, exchange }, rows);
   return rows.map((row) => {
     const peers = holders.get(row.id);
@@ -149,9 +155,14 @@ async function versionsOf({ asker, exchange }: VersionDeps, prefix: string): Pro
   });
 }
 
+function runRefOf(text: string): RunRef {
+  const at = text.lastIndexOf("/");
+  return { flow: text.slice(0, at), id: text.slice(at + 1) as RunId };
+}
+
 /** Names of the peers that hold each version; the newest ones only, where there are very many. */
 async function holdersOf(
-  { asker, exchange }: VersionDeps,
+  { asker, exchange }: Omit<VersionDeps, "store">,
   rows: readonly VersionRow[],
 ): Promise<Map<Cid, readonly string[]>> {
   const ids = [...new Set(rows.slice(0, HOLDERS_MAX).map((row) => row.id))];

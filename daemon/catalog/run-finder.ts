@@ -32,12 +32,12 @@ export interface ToldRun {
 
 export class RunFinder {
   readonly #asker: PeerAsker;
-  readonly #marks: Store["marks"];
+  readonly #store: Pick<Store, "areGone" | "marks">;
 
-  /** `marks`: every peer has all of them, so this one's are asked. */
-  constructor(asker: PeerAsker, marks: Store["marks"]) {
+  /** Every peer has all marks, so this one's are asked: its removals hide a run, whoever still lists it. */
+  constructor(asker: PeerAsker, store: Pick<Store, "areGone" | "marks">) {
     this.#asker = asker;
-    this.#marks = marks;
+    this.#store = store;
   }
 
   /** Newest first. */
@@ -61,8 +61,10 @@ export class RunFinder {
         if (other === undefined || knowsMore(told, other)) best.set(key, told);
       }
     }
-    return [...best.values()]
-      .map(({ summary }) => summary)
+    const runs = [...best.values()].map(({ summary }) => summary);
+    const gone = await this.#store.areGone(runs.map(({ run }) => run));
+    return runs
+      .filter((_, position) => gone[position] !== true)
       .sort((a, b) => b.createdAt - a.createdAt);
   }
 
@@ -72,9 +74,15 @@ export class RunFinder {
     if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
       throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
     if (!isWholeId(spec.run))
-      return findRun({ runs: (flow) => this.runs(flow), marks: this.#marks }, spec.flow, spec.run);
-    const [best] = await this.told({ flow: spec.flow, id: spec.run as RunId });
-    if (best === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
+      return findRun(
+        { runs: (flow) => this.runs(flow), marks: () => this.#store.marks() },
+        spec.flow,
+        spec.run,
+      );
+    const run = { flow: spec.flow, id: spec.run as RunId };
+    const [best] = await this.told(run);
+    if (best === undefined || (await this.#isGone(run)))
+      throw new MfError("RUN_NOT_FOUND", { run: text });
     return best.summary;
   }
 
@@ -83,8 +91,16 @@ export class RunFinder {
     const spec = parsePathspec(text);
     if (spec.k === "flow" && isWholeId(spec.run) && spec.step === undefined) {
       const run = { flow: spec.flow, id: spec.run as RunId };
-      if (await isKnownHere(run)) return run;
+      if ((await isKnownHere(run)) && !(await this.#isGone(run))) return run;
     }
+    return (await this.find(text)).run;
+  }
+
+  /** As refOf, and also a run that was removed where it is called by its whole name. */
+  async refOfAny(text: string): Promise<RunRef> {
+    const spec = parsePathspec(text);
+    if (spec.k === "flow" && isWholeId(spec.run) && spec.step === undefined)
+      return { flow: spec.flow, id: spec.run as RunId };
     return (await this.find(text)).run;
   }
 
@@ -97,6 +113,11 @@ export class RunFinder {
         : [{ peer, summary, isLive, ...(packageId === undefined ? {} : { packageId }) }],
     );
     return told.sort((a, b) => Number(knowsMore(b, a)) - Number(knowsMore(a, b)));
+  }
+
+  async #isGone(run: RunRef): Promise<boolean> {
+    const [isGone] = await this.#store.areGone([run]);
+    return isGone === true;
   }
 
   /** Whom to ask how the run stands: its owner; of a run that has ended, whoever has its journal. */

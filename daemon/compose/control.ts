@@ -41,6 +41,7 @@ export function daemonSideOf(
       },
     },
     mark: (changes) => work.marks.write(changes),
+    collect: work.collection.collect,
     warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),

@@ -7,6 +7,7 @@ import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { createCatalog, type Catalog } from "../catalog/catalog.ts";
 import { liveRunsOf } from "../catalog/live-runs.ts";
+import { createCollection, type Collection } from "../collection/collection-service.ts";
 import type { DaemonOptions } from "../config/daemon-options.ts";
 import type { MachineSample } from "../machine/machine.ts";
 import { openMarks, type Marks } from "../marks/marks-service.ts";
@@ -23,6 +24,7 @@ export interface Work {
   readonly ownership: Ownership;
   readonly catalog: Catalog;
   readonly marks: Marks;
+  readonly collection: Collection;
   readonly isRefusing: () => boolean;
   /** Nothing new starts here from now on. */
   refuseMore(): void;
@@ -40,6 +42,7 @@ export async function openWork(
   const reading = network.bulk.openReading(store);
   const { hosts, ownership } = openRuns(base, network, { local: store, reading, known });
   const catalog = openCatalog(base, network, { store: reading, ownership });
+  const collection = openCollection(base, network, store);
   let isRefusing = false;
   network.reportWork(() => {
     const load = hosts.load();
@@ -50,6 +53,7 @@ export async function openWork(
     ownership,
     catalog,
     marks,
+    collection,
     isRefusing: () => isRefusing,
     refuseMore: () => {
       isRefusing = true;
@@ -191,6 +195,17 @@ function openCatalog(
   });
   closing.add("catalog", () => catalog.close());
   return catalog;
+}
+
+function openCollection(
+  { options, env, closing }: DaemonBase,
+  { transport, membership }: Network,
+  store: Store,
+): Collection {
+  const mesh = { transport, directory: membership, store, selfName: options.name };
+  const collection = createCollection({ ...env, ...mesh });
+  closing.add("collection", () => collection.close());
+  return collection;
 }
 
 /** Before the run's owner is recorded, its first owner is meant. */

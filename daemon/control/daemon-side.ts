@@ -48,6 +48,8 @@ export interface DaemonSideParts {
   };
   /** Marks of runs and contents, which all peers share. */
   readonly mark: DaemonSide["mark"];
+  /** daemon/collection. */
+  readonly collect: DaemonSide["collect"];
   /** Starts what a run needs and an idle daemon does not have. */
   readonly warm: () => void;
   /** This peer's. */
@@ -78,6 +80,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     facts: (refs) => catalog.facts(refs),
     marks: () => catalog.marks(),
     mark: (changes) => parts.mark(changes),
+    collect: (request, onEvent, signal) => parts.collect(request, onEvent, signal),
     packageId: (run) => catalog.packageId(run),
     locate: (ids) => catalog.locate(ids),
     watch: (run, onEvent, signal) => catalog.watch(run, onEvent, signal),

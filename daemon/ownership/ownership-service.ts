@@ -251,6 +251,7 @@ class OwnershipService implements Ownership {
   #listen(transport: Transport): void {
     transport.handle(RUN_APPEND, (from, page) => this.#receive(from, page));
     transport.handle(RUN_KEEP, async (from, { run }) => {
+      if (await this.#isRemoved(run)) return { isStored: true };
       const custody = await this.#open(run);
       if (custody === undefined) return { isStored: false };
       await this.#deps.exchange.bring(custody.copy.content, { hints: [from] });
@@ -283,6 +284,8 @@ class OwnershipService implements Ownership {
   }
 
   async #receive(from: PeerId, page: JournalPage): Promise<{ length: number }> {
+    // Its sender was away when it was removed. Nothing of it comes back, and nobody has to go on trying.
+    if (await this.#isRemoved(page.run)) return { length: page.from + page.entries.length };
     const known = await this.#open(page.run);
     if (known !== undefined) return known.receive(from, page);
     if (this.#isClosed || this.#custodies.size >= KEPT_RUNS_MAX)
@@ -295,6 +298,13 @@ class OwnershipService implements Ownership {
     const copy = new JournalCopy(page.run, this.#deps.store);
     const peers = this.#peers.now(page.run);
     return this.#hold({ copy, peers, role: "holder" }).receive(from, page);
+  }
+
+  /** Of runs that are held in memory nobody asks: they go on, or ended a moment ago. */
+  async #isRemoved(run: RunRef): Promise<boolean> {
+    if (this.#custodies.has(runText(run))) return false;
+    const [isGone] = await this.#deps.store.areGone([run]);
+    return isGone === true;
   }
 
   /** Also of runs that are no longer in memory: the two sides of a partition may both have ended one. The highest owner known now. */

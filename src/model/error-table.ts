@@ -231,6 +231,16 @@ export const ERROR_TABLE = {
     "Run {run} cannot be repeated: {what} is stored nowhere that can be reached ({id}).",
     "A peer that has it may be away (`mf peers`). A parameter can be given anew: mf rerun {run} -p name=value.",
   ),
+  RUN_HELD: row(
+    6,
+    "Run {run} is {held}, so it is not removed.",
+    "Take that off, or remove it all the same: `mf rm --force {run}`.",
+  ),
+  RUN_COLLECTED: row(
+    7,
+    "Run {run} cannot come back: {missing} of its {total} results were collected.",
+    "Run the flow again: what is left is reused.",
+  ),
   RUN_ENDED: row(
     6,
     "Run {run} has ended ({state}).",

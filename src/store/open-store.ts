@@ -43,7 +43,7 @@ export async function openStore(home: string, options: OpenStoreOptions): Promis
     const shelf = new SegmentShelf(layout, index, worker);
     const reader = new ContentReader(layout, index, logger);
     logger.debug("store.opened", { home, ms: clock.monotonic() - started });
-    return new LevelStore({ layout, index, shelf, reader, worker, lock });
+    return new LevelStore({ layout, index, shelf, reader, worker, lock, clock, logger, random });
   } catch (error) {
     await worker.close();
     lock.release();

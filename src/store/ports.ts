@@ -89,12 +89,15 @@ export interface Store {
   /** The content in pieces, each verified before it is yielded. */
   stream(id: Cid): AsyncIterable<Uint8Array>;
 
-  /** Newest first. */
+  /** Newest first, without those that were removed. */
   runs(flow?: string): Promise<RunSummary[]>;
+  /** Which of them were removed: their mark `gone` is set. */
+  areGone(runs: readonly RunRef[]): Promise<boolean[]>;
   getRun(run: RunRef): Promise<RunSummary | undefined>;
   /** In order; the hash chain is checked. */
   journal(run: RunRef): AsyncIterable<JournalEntry>;
 
+  readonly sweeper: Sweeper;
   /** A directory for scratch segments and temporary files, swept when the store opens. */
   readonly scratchDir: string;
   stats(): Promise<{ bytes: number; freeBytes: number; segments: number }>;
@@ -107,3 +110,59 @@ export interface StoredOutput {
   /** Present up to INLINE_BYTES_MAX; otherwise the content is in the batch's scratch segment. */
   readonly data?: Uint8Array;
 }
+
+/** Takes away what nobody keeps. What is kept is the caller's to say: src/client/collection. */
+export interface Sweeper {
+  /** Every result of every key. None of these, nor `Store.stream`, counts as asking for something. */
+  facts(): AsyncIterable<Fact>;
+  /** As `Store.getResults`. */
+  results(refs: readonly FactRef[]): Promise<(Fact | undefined)[]>;
+  /** Before what stays is gathered: what is stored or asked for from now on stays whatever is found. */
+  begin(): Sweep;
+}
+
+export interface Sweep {
+  /** Once. One sweep at a time: a second one waits. Nothing that stays is lost wherever it breaks off. It stops where
+   *  gathering what stays took longer than SPARED_MS. */
+  sweep(plan: SweepPlan): Promise<SweepReport>;
+  /** It will not be swept after all. */
+  abandon(): void;
+}
+
+export interface SweepPlan {
+  readonly live: SweepSet;
+  /** What runs that were removed name. */
+  readonly removed: SweepSet;
+  /** Also what nothing names at all. */
+  readonly withOrphans: boolean;
+  /** Runs whose rows and journals go. */
+  readonly runs: readonly RunRef[];
+  /** Others work with this store: what was stored or asked for less than SPARED_MS ago stays, and files that readers may know of
+   *  stay for a while. */
+  readonly isShared: boolean;
+  /** No run goes on that may build on an answer of before: of what was removed, only what is asked for since `begin` stays. */
+  readonly isQuiet: boolean;
+  /** Counts what would go and takes nothing. */
+  readonly isDryRun: boolean;
+}
+
+export interface SweepSet {
+  /** `key.result`, or a memo key alone for all of its results. */
+  readonly facts: ReadonlySet<string>;
+  /** With the pieces of those that were cut. */
+  readonly contents: ReadonlySet<Cid>;
+}
+
+export interface SweepReport {
+  readonly runs: number;
+  readonly facts: number;
+  /** Pieces: what was cut counts once for each. */
+  readonly contents: number;
+  /** Of the contents. */
+  readonly bytes: number;
+  /** By which the segment files shrank: what is spread over files that are mostly live goes with them later. */
+  readonly diskBytes: number;
+}
+
+/** Longer than anything is built on an answer before a journal names it. */
+export const SPARED_MS = 10 * 60_000;

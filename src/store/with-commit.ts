@@ -18,6 +18,8 @@ export function withCommit(store: Store, commit: Store["commit"]): Store {
     read: (id) => store.read(id),
     stream: (id) => store.stream(id),
     runs: (flow) => store.runs(flow),
+    areGone: (runs) => store.areGone(runs),
+    sweeper: store.sweeper,
     getRun: (run) => store.getRun(run),
     journal: (run) => store.journal(run),
     stats: () => store.stats(),

@@ -100,6 +100,7 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     facts: async (refs) => refs.map(() => undefined),
     marks: async () => [],
     mark: async () => [],
+    collect: async () => ({ peers: [], unanswered: [] }),
     packageId: async () => "bafk" as Cid,
     locate: async (ids) => ids.map(() => undefined),
     daemonStatus: async () => ({

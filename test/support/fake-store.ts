@@ -8,8 +8,8 @@ import { resultIdOf } from "../../src/artifact/result-id.ts";
 import type { ArtifactRef, Fact, FactRef } from "../../src/model/fact.ts";
 import { runText, type Cid, type MemoKey, type RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../src/model/journal.ts";
-import { latestMarks, type Mark } from "../../src/model/mark.ts";
-import type { CommitBatch, ContentLocation, Store } from "../../src/store/ports.ts";
+import { isSet, latestMarks, markKey, type Mark } from "../../src/model/mark.ts";
+import type { CommitBatch, ContentLocation, Store, Sweeper } from "../../src/store/ports.ts";
 
 /** One directory for all stores of a test process: engines make their log directories there. */
 const HOME = join(tmpdir(), `mf-fake-store-${process.pid}`);
@@ -47,6 +47,15 @@ export class FakeStore implements Store {
   readonly #options: FakeStoreOptions;
   commitCount = 0;
   locateCount = 0;
+  /** Nobody collects in it: what a sweep takes is tested on stores that keep something. */
+  readonly sweeper: Sweeper = {
+    facts: () => this.facts(),
+    results: (refs) => this.getResults(refs),
+    begin: () => ({
+      sweep: async () => ({ runs: 0, facts: 0, contents: 0, bytes: 0, diskBytes: 0 }),
+      abandon: () => undefined,
+    }),
+  };
 
   constructor(durable = new Durable(), options: FakeStoreOptions = {}) {
     this.durable = durable;
@@ -148,9 +157,18 @@ export class FakeStore implements Store {
 
   async runs(flow?: string): Promise<RunSummary[]> {
     const runs = [...this.durable.runs.values()].filter(
-      (summary) => flow === undefined || summary.run.flow === flow,
+      (summary) => (flow === undefined || summary.run.flow === flow) && !this.#isGone(summary.run),
     );
     return runs.sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  async areGone(runs: readonly RunRef[]): Promise<boolean[]> {
+    return runs.map((run) => this.#isGone(run));
+  }
+
+  #isGone(run: RunRef): boolean {
+    const mark = this.durable.marks.get(markKey({ kind: "gone", on: runText(run), name: "" }));
+    return mark !== undefined && isSet(mark);
   }
 
   async getRun(run: RunRef): Promise<RunSummary | undefined> {

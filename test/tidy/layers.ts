@@ -115,6 +115,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     purpose: "runs, versions and logs of the whole mesh, asked of its peers",
     imports: ["src/client", ...SUBSYSTEM],
   },
+  "daemon/collection": {
+    purpose: "removal in a mesh: every peer frees what no run needs any more",
+    imports: ["src/client", ...SUBSYSTEM],
+  },
   "daemon/control": {
     purpose: "what mf may ask of its daemon, over the control socket",
     imports: ["src/client", ...SUBSYSTEM],
@@ -136,6 +140,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       "daemon/ownership",
       "daemon/marks",
       "daemon/catalog",
+      "daemon/collection",
       "daemon/control",
     ],
   },

@@ -11,6 +11,7 @@ import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
+  CollectRequest,
   DaemonSide,
   InviteRequest,
   LogsRequest,
@@ -36,6 +37,8 @@ const NAME_CHARS_MAX = 128;
 /** As many as a journal takes. */
 const STEPS_MAX = 4096;
 const VERSIONS_MAX = 4096;
+/** Runs of one question. */
+const RUNS_MAX = 10_000;
 /** Marks of one question. */
 const MARKS_MAX = 4096;
 
@@ -60,6 +63,8 @@ const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
   prepare: (side) => side.prepare(),
   submit: (side, { params }) => side.submit(submitRequest(params[0])),
   mark: (side, { params }) => side.mark(markChanges(params[0])),
+  collect: (side, { params, emit, signal }) =>
+    side.collect(collectRequest(params[0]), emit, signal),
   putFile: (side, { params }) => side.putFile(text(params[0])),
   watch: (side, { params, emit, signal }) => side.watch(text(params[0]), emit, signal),
   cancel: (side, { params }) => side.cancel(text(params[0])),
@@ -256,6 +261,13 @@ function logsRequest(value: unknown): LogsRequest {
     ...(step === undefined ? {} : { step: text(step) }),
     ...(index === undefined ? {} : { index: index as number[] }),
   };
+}
+
+function collectRequest(value: unknown): CollectRequest {
+  const { isDryRun, alsoRemoved } = record(value);
+  if (!Array.isArray(alsoRemoved) || alsoRemoved.length > RUNS_MAX)
+    throw badParameter("a list of runs");
+  return { isDryRun: isDryRun === true, alsoRemoved: alsoRemoved.map(text) };
 }
 
 function inviteRequest(value: unknown): InviteRequest {

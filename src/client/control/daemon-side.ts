@@ -9,6 +9,7 @@ import type { Mark } from "../../model/mark.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
 import type { RunEvent, RunProgress, RunResult } from "../../engine/run-api.ts";
+import type { SweepReport } from "../../store/ports.ts";
 import type { Emit } from "./control-protocol.ts";
 import type { ReadSide } from "./read-side.ts";
 
@@ -25,6 +26,12 @@ export interface DaemonSide extends ReadSide {
   submit(request: SubmitRequest): Promise<SubmitAnswer>;
   /** Writes marks, durable here before it resolves; other peers learn of them behind it. @throws MfError TAG_INVALID, TAG_RESERVED, TAGS_TOO_MANY, NOTE_TOO_LONG, MARK_INVALID, MARKS_FULL */
   mark(changes: readonly MarkChange[]): Promise<readonly Mark[]>;
+  /** Every peer that answers collects what nobody keeps, this one too; an event for each that is done. */
+  collect(
+    request: CollectRequest,
+    onEvent: Emit<PeerCollected>,
+    signal: AbortSignal,
+  ): Promise<Collected>;
   /** Stores a file of this machine (a p.file parameter). */
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
   /** From now to the end of the run, whichever peer owns it; survives a change of owner. */
@@ -144,6 +151,26 @@ export type WatchEvent =
 /** A mark as it is to be: its time and its writer are the store's to say. */
 export interface MarkChange extends Pick<Mark, "kind" | "on" | "name" | "value"> {
   readonly user: string;
+}
+
+export interface CollectRequest {
+  /** Says what would go and takes nothing. */
+  readonly isDryRun: boolean;
+  /** As if these runs (`flow/id`) were removed too: for what would go. */
+  readonly alsoRemoved: readonly string[];
+}
+
+/** One peer's part of a collection. */
+export interface PeerCollected extends SweepReport {
+  readonly peer: string;
+  /** It knew of every run that may need something, so what no run names was looked for too. */
+  readonly isComplete: boolean;
+}
+
+export interface Collected {
+  readonly peers: readonly PeerCollected[];
+  /** Peers of the mesh that were not asked or did not answer; they collect when they are back. */
+  readonly unanswered: readonly string[];
 }
 
 export interface LogsRequest {

@@ -3,6 +3,7 @@ import { MfError } from "../../model/errors.ts";
 import type { RunProgress } from "../../engine/run-api.ts";
 import { runText, taskText, type RunRef } from "../../model/ids.ts";
 import type { Store } from "../../store/ports.ts";
+import { parseRunText } from "../collection/roots.ts";
 import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
 import { listRuns, resolveRun, runStatus, withProgress } from "../runs.ts";
 import { listVersions } from "../versions.ts";
@@ -37,7 +38,10 @@ export function localReadSide(
     },
     resolve: async (pathspec) => resolvedData(pathspec, await resolvePathspec(store, pathspec)),
     async journal(text) {
-      const { run } = await resolveRun(store, text);
+      // By its whole name also a run that was removed: until it is collected, that can be taken back.
+      const named = parseRunText(text);
+      const known = named === undefined ? undefined : await store.getRun(named);
+      const { run } = known ?? (await resolveRun(store, text));
       return collected(store.journal(run));
     },
     facts: (refs) => store.getResults(refs),

@@ -52,6 +52,8 @@ export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
     logs: (request, onEvent, signal) =>
       stream(caller, "logs", { params: [request], onEvent, signal }),
     bring: (ids, onEvent, signal) => stream(caller, "bring", { params: [ids], onEvent, signal }),
+    collect: (request, onEvent, signal) =>
+      stream(caller, "collect", { params: [request], onEvent, signal }),
     drain: (onEvent, signal) => stream(caller, "drain", { params: [], onEvent, signal }),
   };
 }

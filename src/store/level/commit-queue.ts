@@ -15,6 +15,8 @@ export class CommitQueue<T extends Prepared> {
   readonly #write: (group: readonly T[]) => Promise<void>;
   #waiting: T[] = [];
   #writing: Promise<void> | undefined;
+  #turns: (() => Promise<void>)[] = [];
+  #exclusive: Promise<void> | undefined;
 
   constructor(write: (group: readonly T[]) => Promise<void>) {
     this.#write = write;
@@ -38,13 +40,38 @@ export class CommitQueue<T extends Prepared> {
 
   /** Resolves when nothing waits and nothing is being written. */
   async idle(): Promise<void> {
-    while (this.#writing !== undefined || this.#waiting.length > 0) {
+    while (this.#writing !== undefined || this.#waiting.length > 0 || this.#turns.length > 0) {
       await Promise.allSettled([this.#writing, ...this.#waiting.map((item) => item.done.promise)]);
     }
   }
 
+  /** Settled while nothing is being taken away. Whoever relies on what he reads says so first, then waits for this. */
+  get settled(): Promise<void> | undefined {
+    return this.#exclusive;
+  }
+
+  /** Between two groups: nothing is written meanwhile. */
+  exclusive<R>(work: () => Promise<R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#turns.push(() => {
+        const turn = work().then(resolve, reject);
+        this.#exclusive = turn;
+        return turn.finally(() => (this.#exclusive = undefined));
+      });
+      this.pump();
+    });
+  }
+
   pump(): void {
     if (this.#writing !== undefined) return;
+    const turn = this.#turns.shift();
+    if (turn !== undefined) {
+      this.#writing = turn().finally(() => {
+        this.#writing = undefined;
+        this.pump();
+      });
+      return;
+    }
     const group = this.#takeGroup();
     if (group.length === 0) return;
     this.#writing = this.#settle(group).finally(() => {

@@ -6,7 +6,7 @@ import type { Logger } from "../../env/logger.ts";
 import { MfError } from "../../model/errors.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { ContentLocation, ContentPart } from "../ports.ts";
-import { decodeChunkRow, encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
+import { decodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
 import type { Kv } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
 import { SegmentFiles } from "./segment-files.ts";
@@ -17,14 +17,18 @@ const VERIFIED_MAX = 100_000;
 /** Places remembered; then the memory starts over. */
 const PLACES_MAX = 20_000;
 
+type BeforeLookUp = (digests: readonly string[]) => Promise<void>;
+
 export class ContentReader {
   readonly #layout: StoreLayout;
   readonly #index: LevelIndex;
   readonly #logger: Logger;
   readonly #verified = new Set<string>();
-  /** Digest -> where it is. Content never moves; what is set aside is forgotten. */
+  /** Digest -> where it is. What is set aside or moved is forgotten. */
   readonly #places = new Map<string, ContentPart>();
   readonly #files = new SegmentFiles();
+  /** Counts `forget`: what was read before one is not remembered after it. */
+  #forgotten = 0;
 
   constructor(layout: StoreLayout, index: LevelIndex, logger: Logger) {
     this.#layout = layout;
@@ -32,21 +36,46 @@ export class ContentReader {
     this.#logger = logger;
   }
 
-  async locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
-    const found = await this.#parts(ids.map((id) => parseCid(id).digest));
+  /** `before` is told what is about to be looked up, pieces too, and waited for. */
+  async locate(
+    ids: readonly Cid[],
+    before?: BeforeLookUp,
+  ): Promise<(ContentLocation | undefined)[]> {
+    const digests = ids.map((id) => parseCid(id).digest);
+    await before?.(digests);
+    const found = await this.#parts(digests);
     const joined = new Map<Cid, ContentLocation | undefined>();
     for (const [i, id] of ids.entries()) {
       const location = found[i];
       if (location === undefined || parseCid(id).codec !== "dag-json" || joined.has(id)) continue;
       // One after the other: a manifest takes megabytes, and thousands may be asked for at once.
-      joined.set(id, await this.#joined(id, location));
+      joined.set(id, await this.#joined(id, location, before));
     }
     return ids.map((id, i) => (joined.has(id) ? joined.get(id) : found[i]));
   }
 
-  /** Lets go of the files; reading opens them again. */
-  close(): Promise<void> {
-    return this.#files.close();
+  /** They are elsewhere now, or gone: what was remembered of them is not so any more. */
+  forget(digests: readonly string[]): void {
+    this.#forgotten++;
+    for (const digest of digests) {
+      this.#places.delete(digest);
+      this.#verified.delete(digest);
+    }
+  }
+
+  /** The digests of a content's pieces, itself included, as far as they are known here. */
+  async piecesOf(id: Cid): Promise<readonly string[]> {
+    const { codec, digest } = parseCid(id);
+    if (codec !== "dag-json") return [digest];
+    const [location] = await this.#parts([digest]);
+    if (location === undefined) return [digest];
+    const { chunks } = decodeManifest(await this.#readSmall(id, location));
+    return [digest, ...chunks.map((chunk) => parseCid(chunk.id).digest)];
+  }
+
+  /** Lets go of the files, or of one; reading opens them again. */
+  close(file?: string): Promise<void> {
+    return this.#files.close(file);
   }
 
   async read(id: Cid): Promise<Uint8Array> {
@@ -98,6 +127,7 @@ export class ContentReader {
 
   async #lookUp(kv: Kv, digests: string[], into: Map<string, ContentLocation>): Promise<void> {
     const keys = digests.flatMap((digest) => [PREFIX.inline + digest, PREFIX.chunk + digest]);
+    const forgotten = this.#forgotten;
     const rows = await kv.getMany(keys);
     if (this.#places.size >= PLACES_MAX) this.#places.clear();
     for (const [i, digest] of digests.entries()) {
@@ -106,7 +136,7 @@ export class ContentReader {
       if (inline !== undefined) into.set(digest, { inline });
       else if (value !== undefined) {
         const part = this.#place(digest, value);
-        this.#places.set(digest, part);
+        if (forgotten === this.#forgotten) this.#places.set(digest, part);
         into.set(digest, { bytes: part.bytes, parts: [part] });
       }
     }
@@ -118,9 +148,15 @@ export class ContentReader {
   }
 
   /** A manifest's location -> that of what it describes; undefined where a chunk is not here. */
-  async #joined(id: Cid, location: ContentLocation): Promise<ContentLocation | undefined> {
+  async #joined(
+    id: Cid,
+    location: ContentLocation,
+    before: BeforeLookUp | undefined,
+  ): Promise<ContentLocation | undefined> {
     const manifest = decodeManifest(await this.#readSmall(id, location));
-    const found = await this.#parts(manifest.chunks.map((chunk) => parseCid(chunk.id).digest));
+    const digests = manifest.chunks.map((chunk) => parseCid(chunk.id).digest);
+    await before?.(digests);
+    const found = await this.#parts(digests);
     const parts: ContentPart[] = [];
     for (const part of found) {
       if (part === undefined || "inline" in part) return undefined;
@@ -137,16 +173,26 @@ export class ContentReader {
   }
 
   async #readPart(id: Cid, part: ContentPart, into: Uint8Array): Promise<void> {
-    const isRead = await this.#files.read(part, into);
-    if (isRead && this.#verified.has(part.digest)) return;
-    if (isRead && digestHexOf(into) === part.digest) {
-      if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
-      this.#verified.add(part.digest);
-      return;
-    }
-    const segment = Number.parseInt(part.file.slice(-12, -4), 16);
-    const row = encodeChunkRow({ segment, offset: part.offset, bytes: part.bytes });
-    await this.#setAside(id, PREFIX.chunk + part.digest, row);
+    if (await this.#readOne(part, into)) return;
+    // Compaction may have moved it since its place was looked up.
+    const kv = await this.#index.ready();
+    const key = PREFIX.chunk + part.digest;
+    const [row] = await kv.getMany([key]);
+    if (row === undefined) throw new MfError("CONTENT_MISSING", { id });
+    const place = this.#place(part.digest, row);
+    const isMoved = place.file !== part.file || place.offset !== part.offset;
+    if (isMoved && (await this.#readOne(place, into))) return;
+    await this.#setAside(id, key, row);
+  }
+
+  /** False where the file is gone or what is there is something else. */
+  async #readOne(part: ContentPart, into: Uint8Array): Promise<boolean> {
+    if (!(await this.#files.read(part, into))) return false;
+    if (this.#verified.has(part.digest)) return true;
+    if (digestHexOf(into) !== part.digest) return false;
+    if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
+    this.#verified.add(part.digest);
+    return true;
   }
 
   /** From now on the content is missing, so that it can be stored again. */

@@ -2,7 +2,7 @@
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import { isMfError } from "../../model/errors.ts";
 import type { ArtifactRef, Fact } from "../../model/fact.ts";
-import type { MemoKey, ResultId, RunRef } from "../../model/ids.ts";
+import type { Cid, MemoKey, ResultId, RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import type { KvOp } from "./kv.ts";
 
@@ -12,6 +12,10 @@ export const PREFIX = {
   fact: "f!",
   /** Facts that a later one with the same key and another result came after: `key.result`. */
   result: "v!",
+  /** Id of an output -> its size and kind. */
+  output: "o!",
+  /** Outputs of one group of commits, all in one row: they get rows of their own when somebody looks. */
+  newOutputs: "p!",
   mark: "k!",
   journal: "j!",
   journalHead: "h!",
@@ -21,6 +25,8 @@ export const PREFIX = {
   /** All runs, newest first. */
   time: "u!",
   segment: "s!",
+  /** Segments that nothing points to any more: their files are still to be removed. */
+  doomed: "x!",
   quarantine: "q!",
   meta: "m!",
 } as const;
@@ -78,6 +84,24 @@ export function summaryOps(summary: RunSummary): KvOp[] {
     { type: "put", key: flowTime, value: new Uint8Array() },
     { type: "put", key: time, value: new Uint8Array() },
   ];
+}
+
+/** Everything of a run but its journal's entries. */
+export function runRowKeys(run: RunRef, createdAt: number | undefined): string[] {
+  const times = createdAt === undefined ? [] : timeKeys(run, createdAt);
+  return [PREFIX.run + runKey(run), PREFIX.journalHead + runKey(run), ...times];
+}
+
+/** So that an output is found by the beginning of its id. */
+export function outputOp({ id, bytes, kind }: ArtifactRef): KvOp {
+  return { type: "put", key: PREFIX.output + id, value: Buffer.from(`${bytes} ${kind}`) };
+}
+
+export function decodeOutput(key: string, value: Uint8Array): ArtifactRef {
+  const text = Buffer.from(value).toString("utf8");
+  const at = text.indexOf(" ");
+  const id = key.slice(PREFIX.output.length) as Cid;
+  return { id, bytes: Number(text.slice(0, at)), kind: text.slice(at + 1) };
 }
 
 /** An array, not an object: ten thousand facts need no ten thousand copies of the property names. */

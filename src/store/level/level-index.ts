@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Logger } from "../../env/logger.ts";
 import { MfError } from "../../model/errors.ts";
 import type { WalkedSegment } from "../segment/segment-walk.ts";
+import { indexOutputs } from "./fact-rows.ts";
 import { decodeRow, encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
 import { encodeValue } from "../../artifact/codec.ts";
 import { repairLevel, type Kv, type KvOp, type KvOpener } from "./kv.ts";
@@ -18,6 +19,8 @@ const BALLAST_BYTES = 2 * 1024 * 1024;
 /** No ballast is laid down on a disk that is nearly full anyway. */
 const BALLAST_FREE_BYTES_MIN = 64 * 1024 * 1024;
 const CLEAN_KEY = `${PREFIX.meta}clean`;
+/** Set once every output of every fact has its row. */
+const OUTPUTS_KEY = `${PREFIX.meta}outputs`;
 const SEGMENT_NAME = /^[0-9a-f]{8}\.seg$/;
 
 export interface StoreTotals {
@@ -174,15 +177,35 @@ export class LevelIndex {
 
   /** After anything but a clean close, segments that the index does not know are walked and indexed. */
   async #load(kv: Kv, rebuild: boolean): Promise<void> {
-    const [clean, totals] = await kv.getMany([CLEAN_KEY, `${PREFIX.meta}totals`]);
+    const [clean, totals, outputs] = await kv.getMany([
+      CLEAN_KEY,
+      `${PREFIX.meta}totals`,
+      OUTPUTS_KEY,
+    ]);
     const row = totals === undefined ? undefined : decodeRow(totals);
     const isKnown = Array.isArray(row) && row[0] === 1;
     if (isKnown) {
       const [, segments, bytes, next] = row as number[];
       Object.assign(this.totals, { segments, bytes, next });
     }
+    await this.#removeDoomed(kv);
     if (clean === undefined || !isKnown || rebuild) await this.#indexStrays(kv, rebuild);
-    await kv.batch([this.totalsOp(), { type: "del", key: CLEAN_KEY }]);
+    if (outputs === undefined) await indexOutputs(kv);
+    await kv.batch([
+      this.totalsOp(),
+      { type: "put", key: OUTPUTS_KEY, value: Uint8Array.of(1) },
+      { type: "del", key: CLEAN_KEY },
+    ]);
+  }
+
+  /** What the last process had no time for, before anybody could take it for a segment that was left out. */
+  async #removeDoomed(kv: Kv): Promise<void> {
+    const ops: KvOp[] = [];
+    for await (const [key] of kv.rows(PREFIX.doomed)) {
+      rmSync(join(this.#layout.segments, key.slice(PREFIX.doomed.length)), { force: true });
+      ops.push({ type: "del", key });
+    }
+    if (ops.length > 0) await kv.batch(ops);
   }
 
   async #indexStrays(kv: Kv, rebuild: boolean): Promise<void> {

@@ -4,25 +4,44 @@ import { join } from "node:path";
 import { cidOf, parseCid } from "../../artifact/cid.ts";
 import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
+import type { Clock } from "../../env/clock.ts";
+import type { Logger } from "../../env/logger.ts";
+import type { Random } from "../../env/random.ts";
 import { MfError } from "../../model/errors.ts";
-import { resultIdOf } from "../../artifact/result-id.ts";
 import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
-import { isLater, markKey, type Mark } from "../../model/mark.ts";
+import type { Mark } from "../../model/mark.ts";
 import { runText } from "../../model/ids.ts";
 import { CHAIN_START, chainEntry, chainHashOf, readChained } from "../journal-chain.ts";
-import type { CommitBatch, ContentLocation, JournalWrite, Store } from "../ports.ts";
+import {
+  SPARED_MS,
+  type CommitBatch,
+  type ContentLocation,
+  type JournalWrite,
+  type Store,
+} from "../ports.ts";
 import { CommitQueue, type Prepared } from "./commit-queue.ts";
 import type { ContentReader } from "./content-reader.ts";
 import { deferredOf } from "./deferred.ts";
 import {
-  decodeFact,
+  foldOutputs,
+  latestFacts,
+  markOps,
+  newOutputsOps,
+  readFacts,
+  readGone,
+  readMarks,
+  readOutputs,
+  readResults,
+  replacedFacts,
+  goneRuns,
+} from "./fact-rows.ts";
+import {
   decodeRow,
   encodeFact,
   journalKey,
   PREFIX,
-  resultKey,
   runKey,
   summaryOps,
   timeKeys,
@@ -30,7 +49,9 @@ import {
 import type { Kv, KvOp } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
 import { PutQueue } from "./put-queue.ts";
-import type { SegmentShelf } from "./segment-shelf.ts";
+import { RecentUse } from "./recent-use.ts";
+import type { PresentChunks, SegmentShelf } from "./segment-shelf.ts";
+import { LevelSweeper } from "./level-sweeper.ts";
 import { isWriteError, type StoreLayout } from "./store-layout.ts";
 import type { StoreLock } from "./store-lock.ts";
 import type { StoreWorker, WrittenGroup } from "./store-worker.ts";
@@ -42,6 +63,9 @@ export interface LevelStoreParts {
   readonly reader: ContentReader;
   readonly worker: StoreWorker;
   readonly lock: StoreLock;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: Random;
 }
 
 interface PendingCommit extends Prepared {
@@ -64,9 +88,24 @@ export class LevelStore implements Store {
   #heads = new Map<string, JournalHead>();
   #headsEpoch = 0;
   #scratchCount = 0;
+  /** Of this process: names of groups never come twice. */
+  readonly #groupName: string;
+  #groupCount = 0;
+  readonly #recent: RecentUse;
+  readonly sweeper: LevelSweeper;
 
   constructor(parts: LevelStoreParts) {
     this.#parts = parts;
+    this.#groupName = Buffer.from(parts.random.bytes(8)).toString("hex");
+    this.#recent = new RecentUse(parts.clock, SPARED_MS);
+    this.sweeper = new LevelSweeper({
+      ...parts,
+      recent: this.#recent,
+      newPath: () => join(this.scratchDir, `store-${this.#scratchCount++}.seg`),
+      exclusive: (work) => this.#queue.exclusive(work),
+      failure: (error) => this.#writeFailure(error),
+      forgetRun: (run) => this.#heads.delete(runKey(run)),
+    });
     this.home = parts.layout.home;
     this.scratchDir = parts.layout.scratch;
     this.#puts = new PutQueue({
@@ -98,56 +137,34 @@ export class LevelStore implements Store {
   }
 
   async getFacts(keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
-    const kv = await this.#parts.index.ready();
-    const rows = await kv.getMany(keys.map((key) => PREFIX.fact + key));
-    return rows.map((row, i) => (row === undefined ? undefined : decodeFact(row, keys[i])));
+    return readFacts(await this.#readyToUse(keys), keys);
   }
 
   async getResults(refs: readonly FactRef[]): Promise<(Fact | undefined)[]> {
-    const latest = await this.getFacts(refs.map(({ memoKey }) => memoKey));
-    const found = latest.map((fact, at) => {
-      const { result } = refs[at] ?? {};
-      return fact !== undefined && result !== undefined && resultIdOf(fact) !== result
-        ? undefined
-        : fact;
-    });
-    const missing = refs.flatMap(({ memoKey, result }, at) =>
-      found[at] === undefined && result !== undefined ? [{ at, memoKey, result }] : [],
-    );
-    if (missing.length === 0) return found;
-    const kv = await this.#parts.index.ready();
-    const rows = await kv.getMany(missing.map(({ memoKey, result }) => resultKey(memoKey, result)));
-    for (const [position, { at, memoKey }] of missing.entries()) {
-      const row = rows[position];
-      found[at] = row === undefined ? undefined : decodeFact(row, memoKey);
-    }
-    return found;
+    const keys = refs.map(({ memoKey }) => memoKey);
+    return readResults(await this.#readyToUse(keys), refs);
   }
 
   async outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
-    const found = new Map<Cid, ArtifactRef>();
-    for await (const fact of this.facts())
-      for (const ref of Object.values(fact.outputs))
-        if (ref.id.startsWith(prefix)) found.set(ref.id, ref);
-    return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, max);
+    const kv = await this.#parts.index.ready();
+    try {
+      await foldOutputs(kv);
+    } catch (error) {
+      throw this.#writeFailure(error);
+    }
+    return readOutputs(kv, prefix, max);
   }
 
   async marks(): Promise<Mark[]> {
-    const kv = await this.#parts.index.ready();
-    const marks: Mark[] = [];
-    for await (const [, row] of kv.rows(PREFIX.mark)) {
-      const mark = decodeRow(row);
-      if (mark !== undefined) marks.push(mark as Mark);
-    }
-    return marks;
+    return readMarks(await this.#parts.index.ready());
+  }
+
+  async areGone(runs: readonly RunRef[]): Promise<boolean[]> {
+    return readGone(await this.#parts.index.ready(), runs);
   }
 
   async *facts(): AsyncIterable<Fact> {
-    const kv = await this.#parts.index.ready();
-    for await (const [, row] of kv.rows(PREFIX.fact)) {
-      const fact = decodeFact(row);
-      if (fact !== undefined) yield fact;
-    }
+    yield* latestFacts(await this.#parts.index.ready());
   }
 
   async putBytes(
@@ -171,8 +188,12 @@ export class LevelStore implements Store {
     return (await this.locate(ids)).map((location) => location !== undefined);
   }
 
+  /** Whoever asks may build on the answer: a collection spares it for a while. */
   locate(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
-    return this.#parts.reader.locate(ids);
+    return this.#parts.reader.locate(ids, async (digests) => {
+      for (const digest of digests) this.#recent.add(digest);
+      await this.#queue.settled;
+    });
   }
 
   read(id: Cid): Promise<Uint8Array> {
@@ -192,9 +213,10 @@ export class LevelStore implements Store {
     const rows = await kv.getMany(
       keys.map((key) => PREFIX.run + key.slice(key.lastIndexOf("!") + 1)),
     );
+    const gone = await goneRuns(kv);
     return rows.flatMap((row, i) => {
       const summary = row === undefined ? undefined : (decodeRow(row) as RunSummary | undefined);
-      if (summary === undefined) return [];
+      if (summary === undefined || gone.has(runText(summary.run))) return [];
       // A row left by an earlier creation time of the same run.
       return timeKeys(summary.run, summary.createdAt).includes(keys[i] ?? "") ? [summary] : [];
     });
@@ -233,6 +255,7 @@ export class LevelStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.sweeper.stop();
     await this.#puts.idle();
     await this.#queue.idle();
     await this.#parts.reader.close();
@@ -247,8 +270,24 @@ export class LevelStore implements Store {
   /** Content alone: nothing of the batch is left to prepare. */
   #commitWritten(written: WrittenGroup): Promise<void> {
     return this.#commit({}, async () => {
-      return this.#parts.shelf.place(await this.#parts.index.ready(), [written]);
+      return this.#parts.shelf.place(this.#present(await this.#parts.index.ready()), [written]);
     });
+  }
+
+  /** Which chunks are here already. They are spared from now on, for what is stored relies on them. */
+  #present(kv: Kv): PresentChunks {
+    return async (digests) => {
+      for (const digest of digests) this.#recent.add(digest);
+      await this.#queue.settled;
+      const rows = await kv.getMany(digests.map((digest) => PREFIX.chunk + digest));
+      return rows.map((row) => row !== undefined);
+    };
+  }
+
+  async #readyToUse(keys: readonly string[]): Promise<Kv> {
+    for (const key of keys) this.#recent.add(key);
+    await this.#queue.settled;
+    return this.#parts.index.ready();
   }
 
   async #prepare(batch: CommitBatch): Promise<KvOp[]> {
@@ -256,14 +295,16 @@ export class LevelStore implements Store {
     for (const { id, data } of batch.inline ?? []) {
       const { codec, digest } = parseCid(id);
       if (cidOf(codec, data) !== id) throw new MfError("CONTENT_MISMATCH", { id });
+      this.#recent.add(digest);
       ops.push({ type: "put", key: PREFIX.inline + digest, value: data });
     }
     const kv = await this.#parts.index.ready();
     if (batch.scratch !== undefined)
-      ops.push(...(await this.#parts.shelf.adopt(kv, batch.scratch)));
+      ops.push(...(await this.#parts.shelf.adopt(this.#present(kv), batch.scratch)));
     if (batch.written !== undefined)
-      ops.push(...(await this.#parts.shelf.place(kv, batch.written)));
+      ops.push(...(await this.#parts.shelf.place(this.#present(kv), batch.written)));
     for (const fact of batch.facts ?? []) {
+      this.#recent.add(fact.memoKey);
       ops.push({ type: "put", key: PREFIX.fact + fact.memoKey, value: encodeFact(fact) });
     }
     if (batch.summary !== undefined) ops.push(...summaryOps(batch.summary));
@@ -291,8 +332,10 @@ export class LevelStore implements Store {
       this.#heads = new Map();
       throw error;
     }
-    ops.unshift(...(await replacedFacts(kv, group)));
-    ops.push(...(await markOps(kv, group)));
+    const batches = group.map(({ batch }) => batch);
+    ops.unshift(...(await replacedFacts(kv, batches)));
+    ops.push(...(await markOps(kv, batches)));
+    ops.push(...newOutputsOps(batches, `${this.#groupName}-${this.#groupCount++}`));
     if (ops.length === 0) return;
     ops.push(index.totalsOp());
     try {
@@ -369,43 +412,4 @@ export class LevelStore implements Store {
     this.#queue.rejectAll(poison);
     return poison;
   }
-}
-
-/** Rows that keep facts which this group's facts come after, where the result is another. Writes are one at a time, so what is read is current. */
-async function replacedFacts(kv: Kv, group: readonly PendingCommit[]): Promise<KvOp[]> {
-  const facts = group.flatMap(({ batch }) => batch.facts ?? []);
-  if (facts.length === 0) return [];
-  const rows = await kv.getMany(facts.map((fact) => PREFIX.fact + fact.memoKey));
-  const latest = new Map<MemoKey, Fact>();
-  const ops: KvOp[] = [];
-  for (const [at, fact] of facts.entries()) {
-    const row = rows[at];
-    const before =
-      latest.get(fact.memoKey) ?? (row === undefined ? undefined : decodeFact(row, fact.memoKey));
-    latest.set(fact.memoKey, fact);
-    if (before === undefined) continue;
-    const result = resultIdOf(before);
-    if (result === resultIdOf(fact)) continue;
-    const key = resultKey(fact.memoKey, result);
-    ops.push({ type: "put", key, value: encodeFact(before) });
-  }
-  return ops;
-}
-
-async function markOps(kv: Kv, group: readonly PendingCommit[]): Promise<KvOp[]> {
-  const marks = group.flatMap(({ batch }) => batch.marks ?? []);
-  if (marks.length === 0) return [];
-  const keys = marks.map((mark) => PREFIX.mark + markKey(mark));
-  const rows = await kv.getMany(keys);
-  const latest = new Map<string, Mark>();
-  for (const [at, mark] of marks.entries()) {
-    const key = keys[at] ?? "";
-    const row = rows[at];
-    const before =
-      latest.get(key) ?? (row === undefined ? undefined : (decodeRow(row) as Mark | undefined));
-    if (before === undefined || isLater(mark, before)) latest.set(key, mark);
-  }
-  return [...latest].map(([key, mark]) => {
-    return { type: "put", key, value: encodeValue(mark).data };
-  });
 }

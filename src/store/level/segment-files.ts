@@ -36,9 +36,11 @@ export class SegmentFiles {
     }
   }
 
-  async close(): Promise<void> {
-    const files = [...this.#open.values()];
-    this.#open.clear();
+  /** All of them, or one. */
+  async close(path?: string): Promise<void> {
+    const closing = [...this.#open].filter(([name]) => path === undefined || name === path);
+    for (const [name] of closing) this.#open.delete(name);
+    const files = closing.map(([, file]) => file);
     await Promise.all(files.filter((file) => file.readers === 0).map(closed));
   }
 

@@ -5,13 +5,16 @@ import { MfError } from "../../model/errors.ts";
 import type { WrittenSegment } from "../ports.ts";
 import { walkSegment, type WalkedSegment } from "../segment/segment-walk.ts";
 import { encodeChunkRow, PREFIX, segmentName } from "./index-rows.ts";
-import type { Kv, KvOp } from "./kv.ts";
+import type { KvOp } from "./kv.ts";
 import { segmentOp, type LevelIndex } from "./level-index.ts";
 import type { StoreLayout } from "./store-layout.ts";
 import type { StoreWorker } from "./store-worker.ts";
 
 /** Larger segments are hashed in the store's thread: this much costs about a millisecond here. */
 const WALK_HERE_BYTES_MAX = 1024 * 1024;
+
+/** Which of these chunks are here, by digest. */
+export type PresentChunks = (digests: readonly string[]) => Promise<readonly boolean[]>;
 
 export class SegmentShelf {
   readonly #layout: StoreLayout;
@@ -25,22 +28,22 @@ export class SegmentShelf {
   }
 
   /** @throws MfError CONTENT_MISMATCH, CONTENT_MISSING; system errors of writing as they are */
-  async adopt(kv: Kv, files: readonly string[]): Promise<KvOp[]> {
+  async adopt(present: PresentChunks, files: readonly string[]): Promise<KvOp[]> {
     const walks: { file: string; walked: WalkedSegment }[] = [];
     for (const file of files) walks.push({ file, walked: await this.#verifiedAndSynced(file) });
     const ops: KvOp[] = [];
     for (const { file, walked } of walks) {
-      ops.push(...(await this.#take(kv, file, walked)));
+      ops.push(...(await this.#take(present, file, walked)));
     }
-    if (files.length > 0) await syncPath(this.#layout.segments);
+    if (files.length > 0) await this.syncNames();
     return ops;
   }
 
   /** Segments that a thread of this process wrote and fsynced: what their records hash to is known. */
-  async place(kv: Kv, written: readonly WrittenSegment[]): Promise<KvOp[]> {
+  async place(present: PresentChunks, written: readonly WrittenSegment[]): Promise<KvOp[]> {
     const ops: KvOp[] = [];
-    for (const segment of written) ops.push(...(await this.#take(kv, segment.file, segment)));
-    if (written.length > 0) await syncPath(this.#layout.segments);
+    for (const segment of written) ops.push(...(await this.#take(present, segment.file, segment)));
+    if (written.length > 0) await this.syncNames();
     return ops;
   }
 
@@ -65,23 +68,32 @@ export class SegmentShelf {
     return walked;
   }
 
+  /** Moves a file that is whole and fsynced among the segments; its number. Nothing points to it yet. */
+  async shelve(file: string): Promise<number> {
+    const segment = this.#index.totals.next++;
+    await rename(file, join(this.#layout.segments, segmentName(segment)));
+    return segment;
+  }
+
+  /** So that a file keeps its new name. */
+  async syncNames(): Promise<void> {
+    await syncPath(this.#layout.segments);
+  }
+
   async #take(
-    kv: Kv,
+    present: PresentChunks,
     file: string,
     walked: Pick<WrittenSegment, "records" | "bytes">,
   ): Promise<KvOp[]> {
     const { totals } = this.#index;
-    const segment = totals.next++;
-    const name = segmentName(segment);
-    await rename(file, join(this.#layout.segments, name));
+    const segment = await this.shelve(file);
     totals.segments++;
     totals.bytes += walked.bytes;
-    const keys = walked.records.map(({ digest }) => PREFIX.chunk + digest);
-    const present = await kv.getMany(keys);
-    const ops: KvOp[] = [segmentOp(name, walked.bytes)];
+    const isHere = await present(walked.records.map(({ digest }) => digest));
+    const ops: KvOp[] = [segmentOp(segmentName(segment), walked.bytes)];
     for (const [i, { digest, offset, bytes }] of walked.records.entries()) {
       // Content that is here already keeps its place; this copy is dead space.
-      if (present[i] !== undefined) continue;
+      if (isHere[i] === true) continue;
       const value = encodeChunkRow({ segment, offset, bytes });
       ops.push({ type: "put", key: PREFIX.chunk + digest, value });
     }

@@ -3,6 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { toErrorRecord } from "../../model/errors.ts";
 import { walkSegment } from "../segment/segment-walk.ts";
 import { SegmentWriter } from "../segment/segment-writer.ts";
+import { copySegment } from "../segment/segment-copy.ts";
 import { isWriteError } from "./store-layout.ts";
 import type {
   PutItem,
@@ -23,7 +24,14 @@ parentPort?.on("message", (request: ThreadRequest) => {
 });
 
 function perform(request: ThreadRequest): unknown {
-  return request.work === "walk" ? walkSegment(request.file) : write(request.file, request.items);
+  switch (request.work) {
+    case "walk":
+      return walkSegment(request.file);
+    case "put":
+      return write(request.file, request.items);
+    case "copy":
+      return copySegment(request.file, request.items);
+  }
 }
 
 function write(file: string, items: readonly PutItem[]): ThreadGroup {

@@ -13,7 +13,24 @@ export type PutItem = { readonly codec: "raw" | "messagepack" } & (
 
 type Work =
   | { readonly work: "walk"; readonly file: string }
-  | { readonly work: "put"; readonly file: string; readonly items: readonly PutItem[] };
+  | { readonly work: "put"; readonly file: string; readonly items: readonly PutItem[] }
+  | { readonly work: "copy"; readonly file: string; readonly items: readonly CopyItem[] };
+
+/** A chunk where it is now. */
+export interface CopyItem {
+  readonly file: string;
+  /** sha-256 in hex. */
+  readonly digest: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** One segment of copies, fsynced: without those whose bytes were not what they should be. */
+export interface CopiedGroup {
+  readonly file: string;
+  readonly bytes: number;
+  readonly records: readonly SegmentRecord[];
+}
 
 /** One segment, written and fsynced. */
 export interface WrittenGroup {
@@ -60,6 +77,10 @@ export class StoreWorker {
   async put(file: string, items: readonly PutItem[]): Promise<WrittenGroup> {
     const group = (await this.#ask({ work: "put", file, items })) as ThreadGroup;
     return { ...group, puts: group.puts.map((put) => ("error" in put ? errorOf(put) : put)) };
+  }
+
+  copy(file: string, items: readonly CopyItem[]): Promise<CopiedGroup> {
+    return this.#ask({ work: "copy", file, items }) as Promise<CopiedGroup>;
   }
 
   async close(): Promise<void> {

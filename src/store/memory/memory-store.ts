@@ -12,8 +12,17 @@ import { resultIdOf } from "../../artifact/result-id.ts";
 import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
 import { runText, type Cid, type MemoKey, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
-import { isLater, markKey, type Mark } from "../../model/mark.ts";
-import type { CommitBatch, ContentLocation, JournalWrite, Store } from "../ports.ts";
+import { isLater, isSet, markKey, type Mark } from "../../model/mark.ts";
+import type {
+  CommitBatch,
+  ContentLocation,
+  JournalWrite,
+  Store,
+  Sweeper,
+  SweepPlan,
+  SweepReport,
+  SweepSet,
+} from "../ports.ts";
 import { walkSegment } from "../segment/segment-walk.ts";
 
 export function openMemoryStore(): Store {
@@ -21,6 +30,11 @@ export function openMemoryStore(): Store {
 }
 
 class MemoryStore implements Store {
+  readonly sweeper: Sweeper = {
+    facts: () => this.#everyFact(),
+    results: (refs) => this.getResults(refs),
+    begin: () => ({ sweep: (plan) => this.#sweep(plan), abandon: () => undefined }),
+  };
   readonly home: string;
   readonly scratchDir: string;
   readonly #content = new Map<string, Uint8Array>();
@@ -147,9 +161,13 @@ class MemoryStore implements Store {
 
   async runs(flow?: string): Promise<RunSummary[]> {
     const all = [...this.#runs.values()].filter(
-      (row) => flow === undefined || row.run.flow === flow,
+      (row) => (flow === undefined || row.run.flow === flow) && !this.#isGone(row.run),
     );
     return structuredClone(all.sort((a, b) => b.createdAt - a.createdAt));
+  }
+
+  async areGone(runs: readonly RunRef[]): Promise<boolean[]> {
+    return runs.map((run) => this.#isGone(run));
   }
 
   async getRun(run: RunRef): Promise<RunSummary | undefined> {
@@ -168,6 +186,63 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #isGone(run: RunRef): boolean {
+    const mark = this.#marks.get(markKey({ kind: "gone", on: runText(run), name: "" }));
+    return mark !== undefined && isSet(mark);
+  }
+
+  async *#everyFact(): AsyncIterable<Fact> {
+    for (const data of this.#results.values()) yield decodeValue(data) as Fact;
+  }
+
+  async #sweep(plan: SweepPlan): Promise<SweepReport> {
+    const pieces = (set: SweepSet): Set<string> =>
+      new Set([...set.contents].flatMap((id) => this.#piecesOf(id)));
+    const live = pieces(plan.live);
+    const removed = pieces(plan.removed);
+    const isNamed = ({ facts }: SweepSet, name: string): boolean =>
+      facts.has(name) || facts.has(name.slice(0, name.lastIndexOf(".")));
+    const facts = [...this.#results.keys()].filter(
+      (name) => !isNamed(plan.live, name) && (plan.withOrphans || isNamed(plan.removed, name)),
+    );
+    const contents = [...this.#content.keys()].filter(
+      (digest) => !live.has(digest) && (plan.withOrphans || removed.has(digest)),
+    );
+    const runs = plan.runs.map(runText).filter((run) => this.#runs.has(run));
+    const bytes = contents.reduce(
+      (sum, digest) => sum + (this.#content.get(digest)?.length ?? 0),
+      0,
+    );
+    if (!plan.isDryRun) {
+      for (const name of facts) this.#results.delete(name);
+      for (const key of new Set(facts.map((name) => name.slice(0, name.lastIndexOf(".")))))
+        this.#chooseLatest(key as MemoKey);
+      for (const digest of contents) this.#content.delete(digest);
+      for (const run of runs) {
+        this.#runs.delete(run);
+        this.#journals.delete(run);
+      }
+    }
+    const counts = { runs: runs.length, facts: facts.length, contents: contents.length };
+    return { ...counts, bytes, diskBytes: plan.isDryRun ? 0 : bytes };
+  }
+
+  #chooseLatest(key: MemoKey): void {
+    const left = [...this.#results].flatMap(([name, data]) =>
+      name.startsWith(`${key}.`) ? [{ data, at: (decodeValue(data) as Fact).at }] : [],
+    );
+    const latest = left.sort((a, b) => b.at - a.at)[0];
+    if (latest === undefined) this.#facts.delete(key);
+    else this.#facts.set(key, latest.data);
+  }
+
+  #piecesOf(id: Cid): string[] {
+    const { codec, digest } = parseCid(id);
+    const data = this.#content.get(digest);
+    if (data === undefined || codec !== "dag-json") return [digest];
+    return [digest, ...decodeManifest(data).chunks.map((chunk) => parseCid(chunk.id).digest)];
   }
 
   #setMark(mark: Mark): void {

@@ -8,11 +8,15 @@ import { isMfError } from "../../model/errors.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Fact } from "../../model/fact.ts";
 import type { Mark } from "../../model/mark.ts";
-import type { Cid, CodeId, MemoKey, ResultId, RunId, RunRef } from "../../model/ids.ts";
+import type { MemoKey, ResultId, RunId } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
+import { sampleBytes, sampleFact, sampleSummary } from "./store-samples.ts";
+import { SWEEP_CHECKS } from "./store-sweep.ts";
 import { readLocation } from "../../store/segment/segment-reader.ts";
 import { SegmentWriter } from "../../store/segment/segment-writer.ts";
+
+export { sampleBytes, sampleFact, sampleSummary };
 
 /** `open` gives a fresh, empty store; the suite closes it. */
 export function storeConformance(name: string, open: () => Promise<Store>): void {
@@ -39,50 +43,7 @@ export function storeConformance(name: string, open: () => Promise<Store>): void
   check("entries from a position on replace what stood there", journalIsReplaced);
   check("runs are listed newest first", runsNewestFirst);
   check("missing content is missing", missingIsMissing);
-}
-
-/** Bytes that repeat only after long. */
-export function sampleBytes(bytes: number, seed = 1): Uint8Array {
-  let state = seed;
-  const data = new Uint8Array(bytes);
-  for (let i = 0; i < bytes; i++) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) | 0;
-    data[i] = state >>> 16;
-  }
-  return data;
-}
-
-export function sampleFact(key: string, output: Cid): Fact {
-  return {
-    v: 1,
-    memoKey: key as MemoKey,
-    flow: "sweep",
-    step: "fit",
-    code: "c0de" as CodeId,
-    env: "",
-    seed: "0",
-    inputs: { X: "x-id", __proto__x: "y" },
-    outputs: { loss: { id: output, bytes: 9, kind: "number" } },
-    by: "local",
-    at: 1_700_000_000_000.5,
-    wallMs: 1.25,
-    cpuMs: 1,
-    rssBytesMax: 1_000_000,
-  };
-}
-
-export function sampleSummary(run: RunRef, createdAt: number): RunSummary {
-  const counts = { total: 1, succeeded: 0, failed: 0, reused: 0, executed: 0 };
-  return {
-    run,
-    state: "running",
-    createdAt,
-    user: "u",
-    file: "f.ts",
-    bundleId: "b",
-    counts,
-    pid: 1,
-  };
+  for (const [what, body] of Object.entries(SWEEP_CHECKS)) check(what, body);
 }
 
 async function bytesComeBack(store: Store): Promise<void> {

@@ -1,0 +1,59 @@
+/** Which runs the rules of `mf gc` do not keep: pure, over what is known of all runs. */
+import { runText } from "../../model/ids.ts";
+import type { RunSummary } from "../../model/journal.ts";
+import { isSet, type Mark } from "../../model/mark.ts";
+import { hasEnded } from "../run-result.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A run is kept where any rule keeps it. Without a rule, every run is. */
+export interface RetentionRules {
+  /** The newest runs of each flow, those that go on not counted. */
+  readonly keep?: number;
+  /** Those that ended less than so many days ago. */
+  readonly keepDays?: number;
+  /** Only this flow's runs may go. */
+  readonly flow?: string;
+}
+
+export interface KnownRuns {
+  readonly runs: readonly RunSummary[];
+  readonly marks: readonly Mark[];
+  readonly now: number;
+}
+
+/** What people said of a run that keeps it: `pinned`, `tagged best`. */
+export function heldBy(run: string, marks: readonly Mark[]): string[] {
+  return marks.flatMap((mark) => {
+    if (mark.on !== run || !isSet(mark)) return [];
+    if (mark.kind === "pin") return ["pinned"];
+    return mark.kind === "tag" ? [`tagged ${mark.name}`] : [];
+  });
+}
+
+/** Oldest first. */
+export function runsToRemove(
+  { runs, marks, now }: KnownRuns,
+  { keep, keepDays, flow }: RetentionRules,
+): RunSummary[] {
+  if (keep === undefined && keepDays === undefined) return [];
+  const held = new Set(
+    marks.flatMap((mark) =>
+      isSet(mark) && (mark.kind === "pin" || mark.kind === "tag") ? [mark.on] : [],
+    ),
+  );
+  const seen = new Map<string, number>();
+  const newestFirst = runs
+    .filter((run) => hasEnded(run) && (flow === undefined || run.run.flow === flow))
+    .sort((a, b) => b.createdAt - a.createdAt);
+  return newestFirst
+    .filter((summary) => {
+      const newer = seen.get(summary.run.flow) ?? 0;
+      seen.set(summary.run.flow, newer + 1);
+      const isYoung =
+        keepDays !== undefined &&
+        now - (summary.finishedAt ?? summary.createdAt) < keepDays * DAY_MS;
+      return !isYoung && newer >= (keep ?? 0) && !held.has(runText(summary.run));
+    })
+    .reverse();
+}
