@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option, type OutputConfiguration } from "commander";
 import { MfError } from "../src/model/errors.ts";
 import type { Action, CommandContext } from "./command-context.ts";
+import { addExplainCommands, EXPLAIN_COMMAND_NAMES } from "./explain-commands.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
@@ -50,6 +51,7 @@ function usageError(error: CommanderError, argv: readonly string[]): MfError {
 export const COMMAND_NAMES: readonly string[] = [
   "run",
   ...MESH_COMMAND_NAMES,
+  ...EXPLAIN_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -81,6 +83,7 @@ export function createProgram(
     );
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
+  addExplainCommands(program, choose);
   addReadCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {

@@ -256,7 +256,7 @@ async function startEntry(
   };
 }
 
-async function givenValues(
+export async function givenValues(
   { graph }: FlowPackage,
   request: RunRequest,
   resolve: (pathspec: string) => Promise<InputSource>,
