@@ -2,6 +2,7 @@
 import { planRun } from "../../src/client/plan/plan-run.ts";
 import { fileId } from "../../src/client/plan/file-id.ts";
 import {
+  countText,
   planText,
   stepLines,
   stepSentence,
@@ -115,11 +116,9 @@ function writePlan(context: CommandContext, plan: RunPlan): void {
   const { terminal, clock } = context;
   const paint = createPaint(terminal.colourOut);
   const now = clock.now();
-  const count = ({ tasks, isPredicted }: StepForecast): string =>
-    `${isPredicted ? "~" : ""}${tasks.reused + tasks.runs + tasks.unknown}`;
   writeTable(terminal, plan.steps, [
     { title: "step", text: ({ name }) => name },
-    { title: "tasks", align: "right", text: count },
+    { title: "tasks", align: "right", text: countText },
     { title: "plan", text: planText, style: (step) => styleOf(step, paint) },
     { title: "why", text: (step) => stepSentence(step, now) },
   ]);

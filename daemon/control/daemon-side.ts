@@ -77,6 +77,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     mark: (changes) => parts.mark(changes),
     packageId: (run) => catalog.packageId(run),
     locate: (ids) => catalog.locate(ids),
+    reachable: (ids) => catalog.reachable(ids),
     watch: (run, onEvent, signal) => catalog.watch(run, onEvent, signal),
     cancel: (run) => catalog.cancel(run),
     logs: (request, onEvent, signal) => catalog.logs(request, onEvent, signal),

@@ -29,6 +29,7 @@ export function remoteReadSide(caller: ControlCaller): ReadSide {
       const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
       return found.map((location) => location ?? undefined);
     },
+    reachable: (ids) => ask("reachable", [ids]),
   };
 }
 

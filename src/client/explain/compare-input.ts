@@ -49,28 +49,32 @@ async function refOf({ view, step }: TaskSide, name: string): Promise<ValueRef |
 }
 
 async function inputReasons(input: ComparedInput, compare: Compare): Promise<readonly Reason[]> {
-  const { name, was, is, before, after } = input;
-  const isRewired = was !== undefined && is !== undefined && refText(was) !== refText(is);
-  if (isRewired || name in before.identity.inputs !== name in after.identity.inputs) {
-    const [a, b] = [was === undefined ? undefined : refText(was), is && refText(is)];
-    return [{ k: "wiring", input: name, ...given("before", a), ...given("after", b) }];
-  }
+  const { is, before, after } = input;
+  const wiring = rewired(input);
+  if (wiring !== undefined) return [wiring];
   const inner = is === undefined ? undefined : innerRef(is);
   if (inner?.k === "param") return paramReasons(inner.name, before.view, after.view);
   if (inner?.k === "from") return [versionReason(inner.pathspec, before, after)];
   if (inner?.k === "out" || inner?.k === "switch") return [await madeReason(input, compare)];
+  return [otherReason(input)];
+}
+
+/** The input is another one, or there is none on one side. */
+function rewired({ name, before, after, was, is }: ComparedInput): Reason | undefined {
+  const [a, b] = [was, is].map((ref) => (ref === undefined ? undefined : refText(ref)));
+  const isBoth = name in before.identity.inputs && name in after.identity.inputs;
+  if (isBoth && (a === undefined || b === undefined || a === b)) return undefined;
+  return { k: "wiring", input: name, ...given("before", a), ...given("after", b) };
+}
+
+/** A source; or what it was is not known any more. */
+function otherReason({ name, before, after, is }: ComparedInput): Reason {
   const [a, b] = [before.identity.inputs[name] ?? "", after.identity.inputs[name] ?? ""];
   const source = is === undefined ? name : refText(is);
   const known = [...after.view.sources.keys()].find((key) => source.includes(key));
-  if (known === undefined) return [{ k: "input", input: name, source, before: a, after: b }];
-  return [
-    {
-      k: "source",
-      name: known,
-      before: before.view.sources.get(known) ?? a,
-      after: after.view.sources.get(known) ?? b,
-    },
-  ];
+  if (known === undefined) return { k: "input", input: name, source, before: a, after: b };
+  const versionIn = ({ view }: TaskSide, id: string): string => view.sources.get(known) ?? id;
+  return { k: "source", name: known, before: versionIn(before, a), after: versionIn(after, b) };
 }
 
 function given<K extends "before" | "after">(

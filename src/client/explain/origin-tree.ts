@@ -66,7 +66,7 @@ class OriginTree {
       return { text: `${name}  ${this.#wording.dim("(above)")}`, below: () => [] };
     this.#told.add(id);
     const text = `${this.#wording.bold(name)}  ${this.#wording.dim(this.#factText(fact))}`;
-    return { text, below: () => this.#inputBranches(id, fact) };
+    return { text, below: () => this.#inputBranches(id) };
   }
 
   #factText(fact: OriginFact): string {
@@ -78,9 +78,8 @@ class OriginTree {
     return `${where}, by ${user} · ${codeAt ?? "code"} ${code.slice(0, CODE_CHARS)}`;
   }
 
-  #inputBranches(id: string, fact: OriginFact): readonly Branch[] {
+  #inputBranches(id: string): readonly Branch[] {
     const inputs = this.#inputs.get(id) ?? [];
-    if (fact.isCut) return [{ text: this.#wording.dim("…"), below: () => [] }];
     return inputs.map((input) => this.#inputBranch(input));
   }
 
@@ -96,7 +95,7 @@ class OriginTree {
       case "source":
         return leaf(`${name} ← source ${from.name} ${idText(from.version)}`);
       case "unknown":
-        return leaf(`${label} ${idText(id)}`);
+        return leaf(`${label} ${idText(id)}`.trimEnd());
       case "version":
         return {
           text: `${name} ← ${from.pathspec} ${idText(id)}`,
@@ -104,7 +103,7 @@ class OriginTree {
         };
       case "task":
         return {
-          text: `${label}  ${this.#wording.dim(idText(id))}`,
+          text: idText(id) === "" ? label : `${label}  ${this.#wording.dim(idText(id))}`,
           below: () => [this.#factBranch(from.fact, this.#nameIn(to, from.fact))],
         };
       case "tasks":

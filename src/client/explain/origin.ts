@@ -38,7 +38,7 @@ export interface OriginFact {
   readonly isReused: boolean;
   readonly madeIn?: string;
   readonly outputs: Readonly<Record<string, ArtifactRef>>;
-  /** Its inputs are not followed: it is too deep, or there are too many. */
+  /** The tasks it read are named and not followed: it is too deep, or there are too many. */
   readonly isCut: boolean;
 }
 

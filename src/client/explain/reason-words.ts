@@ -1,7 +1,7 @@
 /** Reasons in words: one sentence for a table, and all of it line by line for whoever asked why. */
 import { codeChangesText, codeChangeText } from "./code-words.ts";
 import type { CodeChange } from "./code-diff.ts";
-import type { EnvironmentChange, InputReason, Reason } from "./reasons.ts";
+import type { EnvironmentChange, InputReason, Reason, VersionMade } from "./reasons.ts";
 
 const TEXT_CHARS_MAX = 60;
 /** Lines of code shown of one change. */
@@ -36,7 +36,7 @@ export function reasonText(reason: Reason, wording: Wording): string {
     case "wiring":
       return wiringText(reason);
     case "version":
-      return `${reason.pathspec} is another version: ${idText(reason.before.id)} -> ${idText(reason.after.id)}`;
+      return `${reason.pathspec} is another version: ${versionText(reason.before)} -> ${versionText(reason.after)}`;
     case "source":
       return `source ${reason.name} changed: ${idText(reason.before)} -> ${idText(reason.after)}`;
     case "environment":
@@ -67,10 +67,8 @@ export function reasonLines(reason: Reason, wording: Wording): string[] {
     return reason.changes.flatMap((change) => [codeChangeText(change, step), ...diffText(change)]);
   if (reason.k !== "input") return [reasonText(reason, wording)];
   const head = inputText({ ...reason, ...withoutCause(reason) }, wording);
-  const ids =
-    reason.before === "" || reason.after === ""
-      ? []
-      : [`  ${idText(reason.before)} -> ${idText(reason.after)}`];
+  const change = idsText(reason.before, reason.after);
+  const ids = change === "" ? [] : [`  ${change}`];
   const { maker } = reason;
   if (maker === undefined) return [head, ...ids];
   const where = maker.run === "" ? "" : ` of ${maker.run}`;
@@ -120,9 +118,8 @@ function inputText(
       ? `${what} because ${maker.task} is not repeatable`
       : `${what} because ${maker.task} ran with ${reasonsText(maker.because, below)}`;
   }
-  return counts === undefined && before !== "" && after !== ""
-    ? `${what}: ${idText(before)} -> ${idText(after)}`
-    : what;
+  const change = counts === undefined ? idsText(before, after) : "";
+  return change === "" ? what : `${what}: ${change}`;
 }
 
 function countsText(source: string, counts: InputReason["counts"]): string {
@@ -132,6 +129,12 @@ function countsText(source: string, counts: InputReason["counts"]): string {
   return counts.changed === 0
     ? `${source} changed`
     : `${source} changed (${counts.changed} of ${counts.after})`;
+}
+
+function versionText({ id, run, by }: VersionMade): string {
+  return run === undefined
+    ? idText(id)
+    : `${idText(id)} of ${run}${by === undefined ? "" : ` on ${by}`}`;
 }
 
 function environmentText({ name, before, after }: EnvironmentChange): string {
@@ -154,9 +157,18 @@ function diffText({ lines, before, after, how }: CodeChange): string[] {
   ];
 }
 
-/** Ids begin alike: the first letters, and the last, which tell them apart. */
+/** Ids begin alike: the first letters, and the last, which tell them apart. Of what has no content of its own (an object of several): "". */
 export function idText(id: string): string {
-  return id.length <= 14 ? id : `${id.slice(0, 4)}…${id.slice(-4)}`;
+  if (id.includes(":")) return "";
+  const [content = "", ...path] = id.split("/");
+  const short_ = content.length <= 14 ? content : `${content.slice(0, 4)}…${content.slice(-4)}`;
+  return [short_, ...path].join(".");
+}
+
+/** ` -> ` between two ids; "" where there is nothing to show. */
+function idsText(before: string, after: string): string {
+  const [a, b] = [idText(before), idText(after)];
+  return a === "" || b === "" ? "" : `${a} -> ${b}`;
 }
 
 function stepOf(task: string): string {

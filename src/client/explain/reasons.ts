@@ -64,8 +64,9 @@ export interface InputReason {
 
 export interface VersionMade {
   readonly id: string;
-  /** The run that has it, where it is known. */
+  /** The run that has it and the peer that made it, where they are known. */
   readonly run?: string;
+  readonly by?: string;
 }
 
 export interface EnvironmentChange {

@@ -41,7 +41,8 @@ export class RunLibrary {
 
   /** The run that executed what `run` took over: the newest that was there before. */
   async makerOf(fact: Fact, run: PastRun): Promise<PastRun | undefined> {
-    for await (const other of this.#before(run.ref.flow, run)) {
+    for await (const other of this.#before(run.ref.flow, run.summary.createdAt)) {
+      if (other.run === run.run) continue;
       for (const task of other.tasks.values()) {
         const isSame = task.result === undefined || task.result === resultIdOf(fact);
         if (task.memoKey === fact.memoKey && task.attempt !== undefined && isSame) return other;
@@ -50,12 +51,12 @@ export class RunLibrary {
     return undefined;
   }
 
-  /** The task that made what a from() stood for when `run` began. */
-  async makerOfVersion(pathspec: string, id: Cid, run: PastRun): Promise<MadeBy | undefined> {
+  /** The task that made what a from() stood for in a run that began at `at`. */
+  async makerOfVersion(pathspec: string, id: Cid, at: number): Promise<MadeBy | undefined> {
     const spec = parsePathspec(pathspec);
     if (spec.k === "content" || spec.step === undefined || spec.artifact === undefined)
       return undefined;
-    for await (const other of this.#before(spec.flow, run)) {
+    for await (const other of this.#before(spec.flow, at)) {
       const output = await other.outputOf({ step: spec.step, index: spec.index ?? [] });
       if (output?.fact.outputs[spec.artifact]?.id === id) return { run: other, output };
     }
@@ -80,10 +81,8 @@ export class RunLibrary {
     return [...found.values()];
   }
 
-  async *#before(flow: string, run: PastRun): AsyncGenerator<PastRun> {
-    const runs = (await this.list(flow)).filter(
-      (summary) => summary.createdAt <= run.summary.createdAt && runText(summary.run) !== run.run,
-    );
+  async *#before(flow: string, at: number): AsyncGenerator<PastRun> {
+    const runs = (await this.list(flow)).filter(({ createdAt }) => createdAt <= at);
     for (const summary of runs.slice(0, SEARCHED_RUNS_MAX)) {
       const other = await this.get(summary);
       if (other !== undefined) yield other;

@@ -12,6 +12,8 @@ import type { Records } from "../records.ts";
 export interface RunView {
   /** `flow/id`; of a run that is only planned "". */
   readonly run: string;
+  /** When it began, or is planned. */
+  readonly at: number;
   readonly seed: string;
   readonly params: ReadonlyMap<string, GivenParam>;
   /** Pathspec of a from() -> what it stands for. */
@@ -64,6 +66,10 @@ export class PastRun implements RunView {
     this.sources = new Map(
       Object.entries(started.sources ?? {}).map(([name, { version }]) => [name, version]),
     );
+  }
+
+  get at(): number {
+    return this.summary.createdAt;
   }
 
   get seed(): string {

@@ -61,13 +61,12 @@ export class OriginTrace {
     const { factsMax, depthMax } = this.#limits;
     const flowPackage = await run.flowPackage();
     const code = flowPackage?.steps[output.step];
-    const isCut = depth + 1 >= depthMax || this.facts.length >= factsMax;
+    const isCut = depth + 1 >= depthMax || this.#known.size >= factsMax;
     this.facts.push({
       ...(await this.#factOf(run, output)),
       ...(code === undefined ? {} : { codeAt: placeOf(code) }),
       isCut,
     });
-    if (isCut) return;
     const graph = flowPackage?.graph;
     const step = graph === undefined ? undefined : stepNamed(graph, output.step);
     const refs = step === undefined ? undefined : inputRefs(step);
@@ -79,7 +78,7 @@ export class OriginTrace {
         this.inputs.push({ to, name, source, id, from: { k: "unknown" } });
         continue;
       }
-      const reader = { run, output, depth, graph };
+      const reader = { run, output, depth, graph, isCut };
       for (const from of await this.#originsOf(reader, ref, id))
         this.inputs.push({ to, name, source, id, from });
     }
@@ -115,37 +114,29 @@ export class OriginTrace {
   async #originsOf(reader: Reader, ref: ValueRef, id: string): Promise<readonly InputOrigin[]> {
     const { run } = reader;
     const inner = innerRef(ref);
-    switch (inner.k) {
-      case "param":
-        return parametersOf(run, inner.name);
-      case "const":
-        return [{ k: "constant", text: inner.text }];
-      case "from":
-        return [await this.#versionOf(reader, inner.pathspec)];
-      case "out":
-      case "switch": {
-        const origins: InputOrigin[] = [];
-        const isList = ref.k === "collect" || (ref.k === "each" && ref.of.k === "collect");
-        for (const step of sourceSteps(reader.graph, ref))
-          origins.push(...(await this.#tasksOf(reader, { step, isList, ref: inner })));
-        return origins;
-      }
-      default:
-        return [sourceOf(run, refText(inner), id)];
-    }
+    if (inner.k === "param") return parametersOf(run, inner.name);
+    if (inner.k === "const") return [{ k: "constant", text: inner.text }];
+    if (inner.k === "from") return [await this.#versionOf(reader, inner.pathspec)];
+    if (inner.k !== "out" && inner.k !== "switch") return [sourceOf(run, refText(inner), id)];
+    const origins: InputOrigin[] = [];
+    const isList = ref.k === "collect" || (ref.k === "each" && ref.of.k === "collect");
+    for (const step of sourceSteps(reader.graph, ref))
+      origins.push(...(await this.#tasksOf(reader, { step, isList, ref: inner })));
+    return origins;
   }
 
   async #tasksOf(
     reader: Reader,
     { step, isList, ref }: { step: string; isList: boolean; ref: ValueRef },
   ): Promise<readonly InputOrigin[]> {
-    const { run, output, depth, graph } = reader;
+    const { run, output, depth, graph, isCut } = reader;
     const levels = stepNamed(graph, step)?.levels.length ?? 0;
     const shared = Math.min(isList ? levels - 1 : levels, output.index.length);
     const prefix = output.index.slice(0, shared).join(",");
     const [artifact] = ref.k === "out" ? ref.path : [];
     const named = artifact === undefined ? {} : { artifact };
-    const follow = (made: TaskOutput): string => this.add(run, made, depth + 1);
+    const follow = (made: TaskOutput): string =>
+      isCut ? `${run.run}/${taskText(made)}` : this.add(run, made, depth + 1);
     if (!isList) {
       const made = await run.outputOf({ step, index: output.index.slice(0, shared) });
       return made === undefined ? [] : [{ k: "task", fact: follow(made), ...named }];
@@ -158,10 +149,12 @@ export class OriginTrace {
     return [{ k: "tasks", facts, count: all.length }];
   }
 
-  async #versionOf({ run, depth }: Reader, pathspec: string): Promise<InputOrigin> {
-    const id = run.versions.get(pathspec);
+  async #versionOf({ run, depth, isCut }: Reader, pathspec: string): Promise<InputOrigin> {
+    const id = isCut ? undefined : run.versions.get(pathspec);
     const made =
-      id === undefined ? undefined : await this.#library.makerOfVersion(pathspec, id, run);
+      id === undefined
+        ? undefined
+        : await this.#library.makerOfVersion(pathspec, id, run.summary.createdAt);
     if (made === undefined) return { k: "version", pathspec };
     return { k: "version", pathspec, fact: this.add(made.run, made.output, depth + 1) };
   }
@@ -169,6 +162,7 @@ export class OriginTrace {
 
 interface Reader extends Visit {
   readonly graph: FlowGraph;
+  readonly isCut: boolean;
 }
 
 /** Where the step is written: `flow.ts:12`, `fit.py fit`. */

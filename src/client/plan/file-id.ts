@@ -27,7 +27,8 @@ export async function fileId(path: string): Promise<{ readonly id: Cid; readonly
         return { id: cidOf("raw", window.subarray(0, held)), bytes: held };
       if (held === 0) break;
       let at = 0;
-      while (at < held && (isOver || held - at >= CHUNK_BYTES_MAX)) {
+      const last = isOver ? held : held - CHUNK_BYTES_MAX + 1;
+      while (at < last) {
         const length = chunkLength(window.subarray(0, held), at);
         chunks.push({ id: cidOf("raw", window.subarray(at, at + length)), bytes: length });
         at += length;

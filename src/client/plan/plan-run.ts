@@ -15,6 +15,7 @@ import type { InputSource } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
 import { defined } from "../../std/assert.ts";
 import { PastRuns } from "../explain/past-runs.ts";
+import { RunLibrary } from "../explain/run-library.ts";
 import type { PastRun } from "../explain/run-view.ts";
 import { reasonsText } from "../explain/reason-words.ts";
 import type { Records } from "../records.ts";
@@ -72,8 +73,10 @@ export async function planRun(
     },
   );
   const past = new PastRuns(records, graph.name);
-  const view = plannedView({ flowPackage, params: request.params, given, seed }, dry);
-  const reasons: TaskReasonsDeps = { records, past, view, rule, now: clock.now() };
+  const now = clock.now();
+  const view = plannedView({ flowPackage, params: request.params, given, seed, at: now }, dry);
+  const library = new RunLibrary(records);
+  const reasons: TaskReasonsDeps = { records, library, past, view, rule, now };
   const forecaster = new Forecaster(dry, { plan, flowPackage, reasons, given, seed });
   return forecaster.plan();
 }

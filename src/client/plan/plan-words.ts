@@ -71,17 +71,27 @@ export function stepLines(step: StepForecast, now: number): string[] {
 export function planText({ state, tasks, isPredicted }: StepForecast): string {
   if (state === "fails" || state === "skipped" || state === "waits") return state;
   const about = isPredicted ? "~" : "";
+  // Nothing to predict from: neither the list nor an earlier run is there.
+  if (isPredicted && state === "runs" && tasks.runs === 0) return "runs";
   const parts = [
-    ...(tasks.runs > 0 || state === "runs" ? [`${about}${tasks.runs} run`] : []),
+    ...(tasks.runs > 0 ? [`${about}${tasks.runs} run`] : []),
     ...(tasks.reused > 0 ? [`${tasks.reused} reused`] : []),
     ...(tasks.unknown > 0 ? [`${about}${tasks.unknown} wait`] : []),
   ];
   return parts.length === 1 && !isPredicted ? state : parts.join(", ");
 }
 
+/** `7`, `~6`; `?` where nothing tells. */
+export function countText({ tasks, isPredicted }: StepForecast): string {
+  const count = tasks.reused + tasks.runs + tasks.unknown;
+  if (!isPredicted) return String(count);
+  return count === 0 ? "?" : `~${count}`;
+}
+
 /** `plan for sweep: 1 reused, 1 to run, about 7 that hang on those; nearest run sweep/k3j9x2m4ab`. */
 export function summaryText({ flow, tasks, isExact, nearest, steps }: RunPlan): string {
-  const about = isExact ? "" : "about ";
+  const isOpen = steps.some((step) => countText(step) === "?");
+  const about = isOpen ? "at least " : steps.some((step) => step.isPredicted) ? "about " : "";
   const failing = steps.find(({ state }) => state === "fails");
   const parts = [
     `${tasks.reused} reused`,

@@ -12,9 +12,13 @@ export interface Planned {
   readonly params: Readonly<Record<string, ParamValue>>;
   readonly given: GivenValues;
   readonly seed: string;
+  readonly at: number;
 }
 
-export function plannedView({ flowPackage, params, given, seed }: Planned, dry: DryRun): RunView {
+export function plannedView(
+  { flowPackage, params, given, seed, at }: Planned,
+  dry: DryRun,
+): RunView {
   const byStep = new Map<string, TaskOutput[]>();
   for (const { task, fact } of dry.reused) {
     const list = byStep.get(task.step.name) ?? [];
@@ -27,6 +31,7 @@ export function plannedView({ flowPackage, params, given, seed }: Planned, dry: 
   for (const list of byStep.values()) list.sort((a, b) => compareIndex(a.index, b.index));
   return {
     run: "",
+    at,
     seed,
     params: new Map(Object.entries(params)),
     versions,

@@ -1,18 +1,20 @@
 /** Why one task has to run: what was asked, what became of its own result, else how it differs from the nearest that ran. */
 import type { Fact } from "../../model/fact.ts";
-import { runText } from "../../model/ids.ts";
+import { runText, type Cid } from "../../model/ids.ts";
 import { mayNotReuse, type ReuseRule } from "../../engine/run/run-history.ts";
 import { TaskUnit } from "../../engine/run/run-units.ts";
 import type { StepPlan } from "../../engine/run/flow-plan.ts";
 import { defined } from "../../std/assert.ts";
 import { compareTasks, distance, type Identity } from "../explain/compare-task.ts";
 import type { PastRuns, PastTaskOf } from "../explain/past-runs.ts";
-import type { ComparedWith, Reason } from "../explain/reasons.ts";
+import type { RunLibrary } from "../explain/run-library.ts";
+import type { ComparedWith, Reason, VersionMade } from "../explain/reasons.ts";
 import type { RunView } from "../explain/run-view.ts";
 import type { Records } from "../records.ts";
 
 export interface TaskReasonsDeps {
   readonly records: Records;
+  readonly library: RunLibrary;
   readonly past: PastRuns;
   readonly view: RunView;
   readonly rule: ReuseRule;
@@ -68,7 +70,26 @@ async function explainTask(
     { view, ...ref, identity: output.fact },
     { view: deps.view, ...ref, identity },
   );
-  return { task, reasons, against };
+  const named = await Promise.all(reasons.map((reason) => withMakers(reason, view, deps)));
+  return { task, reasons: named, against };
+}
+
+/** A version says which run made it, before and now. */
+async function withMakers(
+  reason: Reason,
+  before: RunView,
+  { library, view }: TaskReasonsDeps,
+): Promise<Reason> {
+  if (reason.k !== "version") return reason;
+  const named = async (id: string, at: number): Promise<VersionMade> => {
+    const made = await library.makerOfVersion(reason.pathspec, id as Cid, at);
+    return made === undefined ? { id } : { id, run: made.run.run, by: made.output.fact.by };
+  };
+  return {
+    ...reason,
+    before: await named(reason.before.id, before.at),
+    after: await named(reason.after.id, view.at),
+  };
 }
 
 /** It is stored, and yet the engine would not take it. */
