@@ -32,8 +32,8 @@ export interface SliceStatement {
   /** Equal for two statements that differ in comments and layout only: to be compared, not read. */
   readonly meaning: string;
   readonly place?: SourcePlace;
-  /** Place of each line of `text`, where it was written by the user. */
-  readonly lines: readonly (SourcePlace | undefined)[];
+  /** Where the user wrote what stands at a place (from 0) of `text`. */
+  readonly placeAt: (line: number, column: number) => SourcePlace | undefined;
 }
 
 const PARTS: Readonly<Record<string, StatementKind>> = { fn: "body", catch: "catch", out: "out" };
@@ -114,16 +114,15 @@ class SliceReader {
   #made(kind: StatementKind, name: string, node: SyntaxNode): SliceStatement {
     const text = this.#slice(node);
     const { line, column } = this.#lines.placeOf(node.start);
-    const lines = text
-      .split("\n")
-      .map((_, at) => this.#map?.find(line + at, at === 0 ? column : 0));
-    const [place] = lines;
+    const placeAt = (at: number, from: number): SourcePlace | undefined =>
+      this.#map?.find(line + at, at === 0 ? column + from : from);
+    const place = placeAt(0, 0);
     return {
       kind,
       name,
       text,
       meaning: meaningOf(node),
-      lines,
+      placeAt,
       ...(place === undefined ? {} : { place }),
     };
   }

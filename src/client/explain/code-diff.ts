@@ -4,6 +4,7 @@
  */
 import type { ExternalPackage, PythonCode, ScriptCode, StepCode } from "../../code/flow-package.ts";
 import { sliceStatements, type SliceStatement } from "../../code/slice-statements.ts";
+import type { SourcePlace } from "../../code/source-map.ts";
 import { diffLines, hunksOf, type DiffLine } from "./line-diff.ts";
 
 export interface CodeChange {
@@ -114,7 +115,7 @@ function byKey(statements: readonly SliceStatement[]): Map<string, SliceStatemen
 }
 
 function oneSided(how: "added" | "removed", statement: SliceStatement): CodeChange {
-  const { kind, name, text, value, lines } = statement;
+  const { kind, name, text, value } = statement;
   const short = value !== undefined && isShort(value) ? value : undefined;
   return {
     what: kind,
@@ -122,9 +123,11 @@ function oneSided(how: "added" | "removed", statement: SliceStatement): CodeChan
     name,
     ...placeOf(statement),
     ...(short === undefined ? {} : how === "added" ? { after: short } : { before: short }),
-    lines: text
-      .split("\n")
-      .map((line, at) => ({ sign: how === "added" ? "+" : "-", text: line, ...at_(lines[at]) })),
+    lines: text.split("\n").map((line, at) => ({
+      sign: how === "added" ? "+" : "-",
+      text: line,
+      ...at_(statement.placeAt(at, 0)),
+    })),
   };
 }
 
@@ -134,16 +137,28 @@ function changedStatement(was: SliceStatement, is: SliceStatement): CodeChange {
     was.value !== undefined && is.value !== undefined && isShort(was.value) && isShort(is.value)
       ? { before: was.value, after: is.value }
       : {};
-  const first = lines.find(({ sign, line }) => sign === "+" && line !== undefined);
+  const first = firstDifference(was, is);
   return {
     what: is.kind,
     how: "changed",
     name: is.name,
     ...placeOf(is),
-    ...(first?.line === undefined ? {} : { line: first.line }),
+    ...(first === undefined ? {} : { line: first.line }),
     ...values,
     lines,
   };
+}
+
+/** One line of the bundle may be several of the user's: what differs first within it counts. */
+function firstDifference(was: SliceStatement, is: SliceStatement): SourcePlace | undefined {
+  const next = is.text.split("\n");
+  const lines = diffLines(was.text.split("\n"), next);
+  const added = lines.find(({ sign }) => sign === "+");
+  if (added === undefined) return is.place;
+  const before = lines.find(({ sign }) => sign === "-")?.text ?? "";
+  let column = 0;
+  while (column < added.text.length && added.text[column] === before[column]) column++;
+  return is.placeAt(added.at, column);
 }
 
 function codeLines(was: SliceStatement, is: SliceStatement): CodeLine[] {
@@ -151,7 +166,7 @@ function codeLines(was: SliceStatement, is: SliceStatement): CodeLine[] {
   return shown(lines).map(({ sign, text, at }) => ({
     sign,
     text,
-    ...at_((sign === "+" ? is : was).lines[at]),
+    ...at_((sign === "+" ? is : was).placeAt(at, 0)),
   }));
 }
 

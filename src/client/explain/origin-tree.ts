@@ -102,16 +102,31 @@ class OriginTree {
           below: () => (from.fact === undefined ? [] : [this.#factBranch(from.fact, from.fact)]),
         };
       case "task":
-        return {
-          text: idText(id) === "" ? label : `${label}  ${this.#wording.dim(idText(id))}`,
-          below: () => [this.#factBranch(from.fact, this.#nameIn(to, from.fact))],
-        };
+        return this.#taskBranch({ label, id, to }, from.fact);
       case "tasks":
         return {
           text: `${label}: ${from.count} ${from.count === 1 ? "task" : "tasks"}`,
           below: () => this.#elementBranches(to, from),
         };
     }
+  }
+
+  /** What was told above takes no line of its own. */
+  #taskBranch(
+    { label, id, to }: { readonly label: string; readonly id: string; readonly to: string },
+    fact: string,
+  ): Branch {
+    const { dim } = this.#wording;
+    const name = this.#nameIn(to, fact);
+    const text = idText(id) === "" ? label : `${label}  ${dim(idText(id))}`;
+    // Asked when it is drawn: only then is known what stands above.
+    const isTold = (): boolean => this.#told.has(fact);
+    return {
+      get text() {
+        return isTold() ? `${text}  ${dim(`(${name} above)`)}` : text;
+      },
+      below: () => (isTold() ? [] : [this.#factBranch(fact, name)]),
+    };
   }
 
   /** Elements are alike: the first is told whole. */
@@ -137,9 +152,10 @@ function leaf(text: string): Branch {
 
 /** Depth first, so that what is told once is told where it is met first. */
 function draw(branches: readonly Branch[]): string[] {
-  return branches.flatMap(({ text, below }, at) => {
+  return branches.flatMap((branch, at) => {
     const isLast = at === branches.length - 1;
-    const lines = draw(below());
+    const { text } = branch;
+    const lines = draw(branch.below());
     return [
       `${isLast ? "└─" : "├─"} ${text}`,
       ...lines.map((line) => `${isLast ? "  " : "│ "} ${line}`),

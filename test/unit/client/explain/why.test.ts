@@ -60,8 +60,7 @@ test("a value leads back to tasks, parameters and constants; what is shared is t
     "│  ├─ fit[2]  made 0 s ago on local",
     "│  └─ … 3 more",
     "├─ parameter k = 1",
-    "└─ n ← load",
-    "   └─ load  (above)",
+    "└─ n ← load  (load above)",
   ]);
 });
 
