@@ -1,5 +1,6 @@
 /** An origin as a mermaid diagram: tasks as boxes, what comes from outside rounded, elements of a foreach as one box. */
 import type { InputOrigin, Origin } from "./origin.ts";
+import { shortText } from "./plain-text.ts";
 import { idText } from "./reason-words.ts";
 
 /** Beyond this nobody reads a diagram, and renderers refuse it. */
@@ -44,9 +45,9 @@ class Drawing {
       case "tasks":
         return [...new Set(from.facts.map((fact) => this.#task(fact)))];
       case "parameter":
-        return [this.#round(`parameter ${from.name} = ${from.text}`)];
+        return [this.#round(`parameter ${from.name} = ${shortText(from.text)}`)];
       case "constant":
-        return [this.#round(`constant ${from.text}`)];
+        return [this.#round(`constant ${shortText(from.text)}`)];
       case "source":
         return [this.#round(`source ${from.name} ${idText(from.version)}`)];
       case "version":

@@ -1,5 +1,6 @@
 /** An origin as an indented tree: what is shared is told once, of a foreach the first elements. */
 import type { InputOrigin, Origin, OriginFact, OriginInput } from "./origin.ts";
+import { plainLine, shortText } from "./plain-text.ts";
 import { idText, spanText } from "./reason-words.ts";
 
 /** Elements of a collect() that get a line. */
@@ -75,7 +76,7 @@ class OriginTree {
     const where = isReused
       ? `reused${madeIn === undefined ? "" : ` from ${madeIn}`}, made ${made}`
       : `made ${made}`;
-    return `${where}, by ${user} · ${codeAt ?? "code"} ${code.slice(0, CODE_CHARS)}`;
+    return plainLine(`${where}, by ${user} · ${codeAt ?? "code"} ${code.slice(0, CODE_CHARS)}`);
   }
 
   #inputBranches(id: string): readonly Branch[] {
@@ -88,10 +89,10 @@ class OriginTree {
     switch (from.k) {
       case "parameter":
         return leaf(
-          `${name === "*" || name === from.name ? "" : `${name} ← `}parameter ${from.name} = ${from.text}`,
+          `${name === "*" || name === from.name ? "" : `${name} ← `}parameter ${from.name} = ${shortText(from.text)}`,
         );
       case "constant":
-        return leaf(`${name} ← constant ${from.text}`);
+        return leaf(`${name} ← constant ${shortText(from.text)}`);
       case "source":
         return leaf(`${name} ← source ${from.name} ${idText(from.version)}`);
       case "unknown":

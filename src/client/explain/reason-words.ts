@@ -1,9 +1,9 @@
 /** Reasons in words: one sentence for a table, and all of it line by line for whoever asked why. */
 import { codeChangesText, codeChangeText } from "./code-words.ts";
 import type { CodeChange } from "./code-diff.ts";
+import { plainLine, shortText } from "./plain-text.ts";
 import type { EnvironmentChange, InputReason, Reason, VersionMade } from "./reasons.ts";
 
-const TEXT_CHARS_MAX = 60;
 /** Lines of code shown of one change. */
 const CODE_LINES_MAX = 40;
 const SECOND = 1000;
@@ -23,6 +23,10 @@ export function reasonsText(reasons: readonly Reason[], wording: Wording): strin
 }
 
 export function reasonText(reason: Reason, wording: Wording): string {
+  return plainLine(rawText(reason, wording));
+}
+
+function rawText(reason: Reason, wording: Wording): string {
   const { step, now } = wording;
   switch (reason.k) {
     case "first":
@@ -64,7 +68,10 @@ export function reasonText(reason: Reason, wording: Wording): string {
 export function reasonLines(reason: Reason, wording: Wording): string[] {
   const { step } = wording;
   if (reason.k === "code" && reason.changes.length > 0)
-    return reason.changes.flatMap((change) => [codeChangeText(change, step), ...diffText(change)]);
+    return reason.changes.flatMap((change) => [
+      plainLine(codeChangeText(change, step)),
+      ...diffText(change),
+    ]);
   if (reason.k !== "input") return [reasonText(reason, wording)];
   const head = inputText({ ...reason, ...withoutCause(reason) }, wording);
   const change = idsText(reason.before, reason.after);
@@ -95,10 +102,10 @@ function firstText({ of, count }: Extract<Reason, { k: "first" }>, step: string)
 }
 
 function parameterText({ name, before, after }: Extract<Reason, { k: "parameter" }>): string {
-  if (before === undefined) return `parameter ${name} is new: ${short(after ?? "")}`;
+  if (before === undefined) return `parameter ${name} is new: ${shortText(after ?? "")}`;
   if (after === undefined) return `parameter ${name} is gone`;
-  if (before === after) return `parameter ${name}: content of ${short(after)} changed`;
-  return `parameter ${name}: ${short(before)} -> ${short(after)}`;
+  if (before === after) return `parameter ${name}: content of ${shortText(after)} changed`;
+  return `parameter ${name}: ${shortText(before)} -> ${shortText(after)}`;
 }
 
 function wiringText({ input, before, after }: Extract<Reason, { k: "wiring" }>): string {
@@ -151,7 +158,8 @@ function diffText({ lines, before, after, how }: CodeChange): string[] {
   const rest = lines.length - shown.length;
   return [
     ...shown.map(
-      ({ sign, text, line }) => `  ${String(line ?? "").padStart(width)} ${sign} ${text}`,
+      ({ sign, text, line }) =>
+        `  ${String(line ?? "").padStart(width)} ${sign} ${plainLine(text)}`,
     ),
     ...(rest === 0 ? [] : [`  … ${rest} more lines`]),
   ];
@@ -176,11 +184,7 @@ function stepOf(task: string): string {
 }
 
 function quoted(text: string): string {
-  return text === "" ? "none" : short(text);
-}
-
-function short(text: string): string {
-  return text.length <= TEXT_CHARS_MAX ? text : `${text.slice(0, TEXT_CHARS_MAX - 1)}…`;
+  return text === "" ? "none" : shortText(text);
 }
 
 export function spanText(ms: number): string {

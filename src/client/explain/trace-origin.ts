@@ -5,7 +5,15 @@
 import { resultIdOf } from "../../artifact/result-id.ts";
 import type { StepCode } from "../../code/flow-package.ts";
 import type { TaskOutput } from "../../engine/lookup/run-outputs.ts";
-import { inputRefs, innerRef, refText, sourceSteps, stepNamed } from "../../graph/queries.ts";
+import { contentId } from "../../engine/run/memo-key.ts";
+import {
+  inputRefs,
+  innerRef,
+  refText,
+  sourceSteps,
+  stepNamed,
+  switchNamed,
+} from "../../graph/queries.ts";
 import type { FlowGraph, ValueRef } from "../../graph/flow-graph.ts";
 import { taskText } from "../../model/ids.ts";
 import type { InputOrigin, OriginFact, OriginInput } from "./origin.ts";
@@ -117,6 +125,10 @@ export class OriginTrace {
     if (inner.k === "param") return parametersOf(run, inner.name);
     if (inner.k === "const") return [{ k: "constant", text: inner.text }];
     if (inner.k === "from") return [await this.#versionOf(reader, inner.pathspec)];
+    if (inner.k === "switch" && ref === inner) {
+      const chosen = await chosenRef(reader, inner, id);
+      if (chosen !== undefined) return this.#originsOf(reader, chosen, id);
+    }
     if (inner.k !== "out" && inner.k !== "switch") return [sourceOf(run, refText(inner), id)];
     const origins: InputOrigin[] = [];
     const isList = ref.k === "collect" || (ref.k === "each" && ref.of.k === "collect");
@@ -163,6 +175,24 @@ export class OriginTrace {
 interface Reader extends Visit {
   readonly graph: FlowGraph;
   readonly isCut: boolean;
+}
+
+/** Which case a switch came to: the one whose value was read. Undefined where that cannot be told. */
+async function chosenRef(
+  { run, output, graph }: Reader,
+  ref: Extract<ValueRef, { k: "switch" }>,
+  id: string,
+): Promise<ValueRef | undefined> {
+  for (const value of Object.values(switchNamed(graph, ref.name)?.cases ?? {})) {
+    if (value.k !== "out") continue;
+    const [artifact, ...path] = [...value.path, ...ref.path];
+    const levels = stepNamed(graph, value.step)?.levels.length ?? 0;
+    const made = await run.outputOf({ step: value.step, index: output.index.slice(0, levels) });
+    const content = artifact === undefined ? undefined : made?.fact.outputs[artifact]?.id;
+    if (content === undefined || contentId(content, path) !== id) continue;
+    return { ...value, path: [...value.path, ...ref.path] };
+  }
+  return undefined;
 }
 
 /** Where the step is written: `flow.ts:12`, `fit.py fit`. */

@@ -27,7 +27,7 @@ import { askedReason, explainTasks, type TaskReasonsDeps } from "./task-reasons.
 import { certainReasons, type WaitingDeps } from "./waiting-step.ts";
 
 /** Tasks of one step whose reasons are looked for one by one. */
-const EXPLAINED_TASKS_MAX = 500;
+const EXPLAINED_TASKS_MAX = 20_000;
 
 export interface PlanRequest {
   readonly flowPackage: FlowPackage;
@@ -163,7 +163,8 @@ class Forecaster {
     const late: TaskGroup[] =
       certain.length === 0 ? [] : [{ indexes: [], count: waiting, reasons: certain }];
     const groups = [...(await this.#groups(toRun)), ...late];
-    const isCertain = certain.length > 0;
+    const arms = isWaiting ? step.arms : [];
+    const isCertain = certain.length > 0 && arms.length === 0;
     const tasks = {
       reused: progress.reused,
       runs: toRun.length + (isCertain ? waiting : 0),
@@ -175,6 +176,7 @@ class Forecaster {
       tasks,
       isPredicted,
       waitsFor,
+      arms,
       groups,
       unexplained: Math.max(0, toRun.length - EXPLAINED_TASKS_MAX),
       ...(error === undefined ? {} : { error }),

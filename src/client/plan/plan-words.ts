@@ -24,7 +24,8 @@ export function stepSentence(step: StepForecast, now: number): string {
 
 function isUndecided({ state, tasks, groups, isPredicted }: StepForecast): boolean {
   const isCertain = groups.some(({ indexes }) => indexes.length === 0);
-  return tasks.unknown > 0 || state === "waits" || (isPredicted && !isCertain);
+  if (isCertain) return false;
+  return tasks.unknown > 0 || state === "waits" || isPredicted;
 }
 
 function undecidedText({ waitsFor, tasks, state }: StepForecast): string {
@@ -38,10 +39,18 @@ function undecidedText({ waitsFor, tasks, state }: StepForecast): string {
 
 function groupText(step: StepForecast, group: TaskGroup, now: number): string {
   const why = reasonsText(group.reasons, { step: step.name, now });
-  if (group.indexes.length === 0) return `after ${listText(step.waitsFor)}: ${why}`;
+  if (group.indexes.length === 0) return `${lateText(step)}: ${why}`;
   const total = step.tasks.reused + step.tasks.runs + step.tasks.unknown;
   if (total === 1 && !step.isPredicted) return why;
   return `${group.count} of ${total} ${group.count === 1 ? "runs" : "run"}: ${why}`;
+}
+
+/** When tasks run whose inputs are not there yet. */
+function lateText({ waitsFor, arms }: StepForecast): string {
+  const after = waitsFor.length === 0 ? "" : `after ${listText(waitsFor)}`;
+  const chosen = arms.map((arm) => `${arm.switch} chooses ${arm.case}`);
+  if (chosen.length === 0) return after;
+  return [after, `if ${listText(chosen)}`].filter((part) => part !== "").join(", ");
 }
 
 /** Everything about one step, a line each. */
@@ -54,7 +63,7 @@ export function stepLines(step: StepForecast, now: number): string[] {
     const which = indexes.every((index) => index.length === 0)
       ? ""
       : indexesText(step.name, indexes);
-    const late = indexes.length === 0 ? `${count} after ${listText(step.waitsFor)}` : which;
+    const late = indexes.length === 0 ? `${count} ${lateText(step)}` : which;
     if (late !== "") lines.push(`  ${late}`);
     if (against !== undefined)
       lines.push(
@@ -100,7 +109,7 @@ export function summaryText({ flow, tasks, isExact, nearest, steps }: RunPlan): 
     ...(failing === undefined ? [] : [`and it would fail at ${failing.name}`]),
   ];
   if (isExact && tasks.runs === 0 && failing === undefined)
-    return `${flow}: nothing to do, all ${tasks.reused} tasks are known`;
+    return `${flow}: nothing to do; ${tasks.reused} of ${tasks.reused} tasks are known`;
   const compared = nearest === undefined ? "no earlier run" : `nearest earlier run ${nearest.run}`;
   return `${flow}: ${parts.join(", ")} (${compared})`;
 }

@@ -1,4 +1,5 @@
 /** What a run would do: the form in which `planRun` answers and `mf plan --json` prints. */
+import type { ArmRef } from "../../graph/flow-graph.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
 import type { ComparedWith, Reason } from "../explain/reasons.ts";
 
@@ -29,6 +30,8 @@ export interface StepForecast {
   readonly isPredicted: boolean;
   /** Steps that run before and decide about what is unknown. */
   readonly waitsFor: readonly string[];
+  /** Arms of switches that are not decided yet: the step runs only where all of them are chosen. */
+  readonly arms: readonly ArmRef[];
   /** Why, for those that run: tasks with the same reasons together. */
   readonly groups: readonly TaskGroup[];
   /** Tasks that run and whose reasons were not looked for: there are too many. */
@@ -38,7 +41,7 @@ export interface StepForecast {
 }
 
 export interface TaskGroup {
-  /** Empty: tasks that wait for `waitsFor` and run whatever that comes to. */
+  /** Empty: tasks that wait for `waitsFor` and run whatever that comes to (if their arm is chosen). */
   readonly indexes: readonly (readonly number[])[];
   readonly count: number;
   readonly reasons: readonly Reason[];
