@@ -1,6 +1,6 @@
 /**
  * What a mesh is for, measured on loopback with real daemons:
- *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop storm]
+ *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop storm explain]
  *     [--seconds n] [--seed n] [--killers 1|2] [--json]
  * Each scenario prints a line of figures and whether what must hold did. Exit code 1 where something did not.
  */
@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { fanOutFlow, foreachFlow, FOREACH_ANSWER, largeFlow } from "./bench/flows.mjs";
 import { program, root } from "./bench/mf.mjs";
 import { withMesh } from "./bench/mesh.mjs";
+import { explain } from "./bench/explain.mjs";
 import { storm } from "./bench/storm.mjs";
 
 const { values: flags, positionals } = parseArgs({
@@ -40,6 +41,7 @@ const SCENARIOS = {
   ten: tenDaemons,
   strangers,
   loop: loopDelay,
+  explain: () => explain(flags.json ? undefined : console.log),
   storm: () => storm({ seconds, seed, killers, say: flags.json ? () => undefined : console.log }),
 };
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);

@@ -4,7 +4,7 @@ import type { FlowGraph, ValueRef } from "../../graph/flow-graph.ts";
 import type { TaskOutput } from "../../engine/lookup/run-outputs.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
 import { taskText } from "../../model/ids.ts";
-import type { TaskSide } from "./compare-task.ts";
+import type { TaskSide } from "./task-side.ts";
 import type { InputReason, Reason } from "./reasons.ts";
 import type { RunView } from "./run-view.ts";
 

@@ -3,22 +3,11 @@
  * input is followed to the task that made it, a few steps up.
  */
 import type { StepCode } from "../../code/flow-package.ts";
-import type { Fact } from "../../model/fact.ts";
 import { stepNamed } from "../../graph/queries.ts";
 import { diffCode, type CodeChange } from "./code-diff.ts";
 import { compareInputs } from "./compare-input.ts";
 import type { EnvironmentChange, Reason } from "./reasons.ts";
-import type { RunView } from "./run-view.ts";
-
-/** Of a fact, or of a task that is not one yet. */
-export type Identity = Pick<Fact, "memoKey" | "code" | "env" | "seed" | "inputs">;
-
-export interface TaskSide {
-  readonly view: RunView;
-  readonly step: string;
-  readonly index: readonly number[];
-  readonly identity: Identity;
-}
+import type { Identity, TaskSide } from "./task-side.ts";
 
 /** Makers above makers: beyond this the reason is too far away to help. */
 const DEPTH_MAX = 4;

@@ -45,10 +45,11 @@ export interface OriginFact {
 export interface OriginInput {
   /** Id of the fact that reads it. */
   readonly to: string;
+  /** Of the input; `decision of NAME` for what a switch chose by. */
   readonly name: string;
   /** `load.xs`, `each(load.xs)`, `collect(fit)`, `params.n`. */
   readonly source: string;
-  /** What stood there: a content id, or a digest of several. */
+  /** What stood there: a content id, or a digest of several; "" of a decision. */
   readonly id: string;
   readonly from: InputOrigin;
 }

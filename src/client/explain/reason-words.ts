@@ -188,6 +188,7 @@ function quoted(text: string): string {
 }
 
 export function spanText(ms: number): string {
+  if (ms > 0 && ms < SECOND) return `${Math.round(ms)} ms`;
   if (ms < MINUTE) return `${Math.max(0, Math.round(ms / SECOND))} s`;
   if (ms < HOUR) return `${Math.round(ms / MINUTE)} min`;
   return ms < DAY ? `${Math.round(ms / HOUR)} h` : `${Math.round(ms / DAY)} d`;

@@ -89,7 +89,17 @@ export class OriginTrace {
       const reader = { run, output, depth, graph, isCut };
       for (const from of await this.#originsOf(reader, ref, id))
         this.inputs.push({ to, name, source, id, from });
+      await this.#addDecision(reader, innerRef(ref), to);
     }
+  }
+
+  /** What came through a switch hangs on the value that chose the case, too. */
+  async #addDecision(reader: Reader, ref: ValueRef, to: string): Promise<void> {
+    const on = ref.k === "switch" ? switchNamed(reader.graph, ref.name)?.on : undefined;
+    if (ref.k !== "switch" || on === undefined) return;
+    const name = `decision of ${ref.name}`;
+    for (const from of await this.#originsOf(reader, on, ""))
+      this.inputs.push({ to, name, source: refText(on), id: "", from });
   }
 
   async #factOf(

@@ -7,7 +7,8 @@ import { resolveRef, type GivenValues } from "../../engine/run/input-resolution.
 import { inputId, seedOf } from "../../engine/run/memo-key.ts";
 import type { MemoKey } from "../../model/ids.ts";
 import { unreachable } from "../../std/assert.ts";
-import { compareTasks, distance, type Identity } from "../explain/compare-task.ts";
+import { compareTasks, distance } from "../explain/compare-task.ts";
+import type { Identity } from "../explain/task-side.ts";
 import type { PastRuns, PastTaskOf } from "../explain/past-runs.ts";
 import type { Reason } from "../explain/reasons.ts";
 import type { RunView } from "../explain/run-view.ts";

@@ -125,3 +125,36 @@ test("what names nothing is refused with what there is", async (t) => {
   ] as const)
     await assert.rejects(traceOrigin(flow.records, text), (error) => isMfError(error, code), text);
 });
+
+test("what came through a switch leads to the chosen case and to the value that chose it", async (t) => {
+  const text = `import { flow, p } from "meshflow";
+const f = flow("sw", { mode: p.string("slow"), note: p.string("a\\u001b[31m\\nb") });
+const pick = f.step("pick", f.params, ({ mode }) => ({ mode }));
+const way = f.switch("way", pick.mode, {
+  fast: () => f.step("fast", {}, () => ({ v: 1 })),
+  slow: () => f.step("slow", {}, () => ({ v: 2 })),
+});
+f.step("end", { v: way.v }, ({ v }) => ({ v }));
+export default f;
+`;
+  const flow = new ExplainedFlow(
+    t,
+    { "flow.ts": text },
+    {
+      pick: ({ mode }) => ({ mode }),
+      fast: () => ({ v: 1 }),
+      slow: () => ({ v: 2 }),
+      end: ({ v }) => ({ v }),
+    },
+  );
+  await flow.run();
+  const lines = (await tree(flow, "sw/latest/end")).map((line) => line.replace(/ +made.*/, ""));
+  assert.deepEqual(lines.slice(1), [
+    "├─ v ← way.v  ID",
+    "│  └─ slow",
+    "└─ decision of way ← pick.mode",
+    "   └─ pick",
+    "      ├─ parameter mode = slow",
+    "      └─ parameter note = a [31m b",
+  ]);
+});
