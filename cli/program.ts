@@ -5,6 +5,7 @@ import { addCollectionCommands, COLLECTION_COMMAND_NAMES } from "./collection-co
 import type { Action, CommandContext } from "./command-context.ts";
 import { addGetCommands, GET_COMMAND_NAMES } from "./get-commands.ts";
 import { addMarkCommands, MARK_COMMAND_NAMES } from "./mark-commands.ts";
+import { addExplainCommands, EXPLAIN_COMMAND_NAMES } from "./explain-commands.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
@@ -58,6 +59,7 @@ export const COMMAND_NAMES: readonly string[] = [
   ...MARK_COMMAND_NAMES,
   ...REPEAT_COMMAND_NAMES,
   ...COLLECTION_COMMAND_NAMES,
+  ...EXPLAIN_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -91,6 +93,7 @@ export function createProgram(
   addMeshCommands(program, choose);
   addRepeatCommands(program, choose);
   addCollectionCommands(program, choose);
+  addExplainCommands(program, choose);
   addReadCommands(program, choose);
   addGetCommands(program, choose);
   addMarkCommands(program, choose);

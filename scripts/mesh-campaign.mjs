@@ -1,6 +1,6 @@
 /**
  * What a mesh is for, measured on loopback with real daemons:
- *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop repeat same storm]
+ *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop repeat same explain storm]
  *     [--seconds n] [--seed n] [--killers 1|2] [--json]
  * Each scenario prints a line of figures and whether what must hold did. Exit code 1 where something did not.
  */
@@ -16,6 +16,7 @@ import { program, root } from "./bench/mf.mjs";
 import { withMesh } from "./bench/mesh.mjs";
 import { repeat } from "./bench/repeat.mjs";
 import { same } from "./bench/same.mjs";
+import { explain } from "./bench/explain.mjs";
 import { storm } from "./bench/storm.mjs";
 
 const { values: flags, positionals } = parseArgs({
@@ -44,6 +45,7 @@ const SCENARIOS = {
   loop: loopDelay,
   repeat,
   same,
+  explain: () => explain(flags.json ? undefined : console.log),
   storm: () => storm({ seconds, seed, killers, say: flags.json ? () => undefined : console.log }),
 };
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);

@@ -31,7 +31,7 @@ import {
 } from "./catalog-limits.ts";
 import type { LiveRuns, OwnerRef } from "./live-runs.ts";
 import { streamLogs } from "./mesh-logs.ts";
-import { factsInMesh, journalInMesh } from "./mesh-records.ts";
+import { factsInMesh, journalInMesh, reachableInMesh } from "./mesh-records.ts";
 import { resolveInMesh } from "./mesh-resolve.ts";
 import { PeerAsker } from "./peer-asker.ts";
 import { RunFinder } from "./run-finder.ts";
@@ -94,6 +94,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     facts: (refs) => factsInMesh({ asker, store }, refs),
     marks: () => store.marks(),
     locate: (ids) => store.locate(ids),
+    reachable: (ids) => reachableInMesh({ exchange: deps.exchange, store }, ids),
     async watch(text, onEvent, signal) {
       const run = await refOf(text);
       return watchRun({ asker, finder, clock, ownerOf }, { run, onEvent, signal });

@@ -4,11 +4,12 @@ import { collected } from "../../src/client/control/local-read-side.ts";
 import { hasEnded } from "../../src/client/run-result.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { Fact, FactRef } from "../../src/model/fact.ts";
-import { runText, type RunRef } from "../../src/model/ids.ts";
+import { runText, type Cid, type RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry } from "../../src/model/journal.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { askFacts, askJournal, FACT_REFS_MAX } from "../../src/wire/catalog-protocol.ts";
-import { ASK_LIST_MS_MAX, ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
+import { ASK_LIST_MS_MAX, HOLDERS_BATCH, ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
+import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { PeerAsker } from "./peer-asker.ts";
 import type { RunFinder } from "./run-finder.ts";
 
@@ -61,4 +62,23 @@ export async function factsInMesh(
     ({ memoKey, result }, at) =>
       found[at] ?? told.get(result === undefined ? memoKey : `${memoKey}.${result}`),
   );
+}
+
+export interface ReachDeps {
+  readonly exchange: Pick<ContentExchange, "holders">;
+  readonly store: Pick<Store, "has">;
+}
+
+/** In the order asked: here, or with a peer that answers. */
+export async function reachableInMesh(
+  { exchange, store }: ReachDeps,
+  ids: readonly Cid[],
+): Promise<boolean[]> {
+  const isHere = await store.has(ids);
+  const elsewhere = new Set<Cid>();
+  const missing = [...new Set(ids.filter((_, at) => isHere[at] !== true))];
+  for (let at = 0; at < missing.length; at += HOLDERS_BATCH)
+    for (const [id, peers] of await exchange.holders(missing.slice(at, at + HOLDERS_BATCH)))
+      if (peers.length > 0) elsewhere.add(id);
+  return ids.map((id, at) => isHere[at] === true || elsewhere.has(id));
 }

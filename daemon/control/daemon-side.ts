@@ -83,6 +83,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     collect: (request, onEvent, signal) => parts.collect(request, onEvent, signal),
     packageId: (run) => catalog.packageId(run),
     locate: (ids) => catalog.locate(ids),
+    reachable: (ids) => catalog.reachable(ids),
     watch: (run, onEvent, signal) => catalog.watch(run, onEvent, signal),
     cancel: (run) => catalog.cancel(run),
     logs: (request, onEvent, signal) => catalog.logs(request, onEvent, signal),

@@ -59,12 +59,11 @@ export class Records {
     return read;
   }
 
-  /** True where a copy can be reached. */
+  /** True where a copy can be reached; brings nothing. */
   async has(ids: readonly Cid[]): Promise<boolean[]> {
     const found: boolean[] = [];
     for (let at = 0; at < ids.length; at += LOCATE_BATCH)
-      for (const location of await this.side.locate(ids.slice(at, at + LOCATE_BATCH)))
-        found.push(location !== undefined);
+      found.push(...(await this.side.reachable(ids.slice(at, at + LOCATE_BATCH))));
     return found;
   }
 

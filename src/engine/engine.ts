@@ -290,8 +290,8 @@ interface Given {
   readonly resolve: (pathspec: string) => Promise<InputSource>;
 }
 
-async function givenValues(
-  { store }: Pick<EngineDeps, "store">,
+export async function givenValues(
+  { store }: { readonly store: Pick<Store, "putBytes"> },
   { flowPackage: { graph }, request, resolve }: Given,
 ): Promise<GivenValues> {
   const params = new Map<string, InputSource>();

@@ -99,6 +99,7 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     journal: async () => [],
     facts: async (refs) => refs.map(() => undefined),
     marks: async () => [],
+    reachable: async (ids) => ids.map(() => true),
     mark: async () => [],
     collect: async () => ({ peers: [], unanswered: [] }),
     packageId: async () => "bafk" as Cid,

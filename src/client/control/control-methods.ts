@@ -53,6 +53,7 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   marks: (side) => side.marks(),
   packageId: (side, { params }) => side.packageId(text(params[0])),
   locate: (side, { params }) => side.locate(contentIds(params[0])),
+  reachable: (side, { params }) => side.reachable(contentIds(params[0])),
 };
 
 const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {

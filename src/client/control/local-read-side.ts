@@ -54,6 +54,7 @@ export function localReadSide(
       throw new MfError("RUN_NOT_FOUND", { run });
     },
     locate: (ids) => store.locate(ids),
+    reachable: (ids) => store.has(ids),
   };
 }
 

@@ -34,6 +34,8 @@ export interface ReadSide {
   /** Content id of the FlowPackage that the run was started with. */
   packageId(run: string): Promise<Cid>;
   locate(ids: readonly Cid[]): Promise<readonly (ContentLocation | undefined)[]>;
+  /** In the order asked: is a copy here, or with a peer that answers? Brings nothing. */
+  reachable(ids: readonly Cid[]): Promise<readonly boolean[]>;
 }
 
 /** One row of `mf ls-versions --json`. */

@@ -31,6 +31,7 @@ export function remoteHolder(caller: ControlCaller): ReadSide & Pick<DaemonSide,
       const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
       return found.map((location) => location ?? undefined);
     },
+    reachable: (ids) => ask("reachable", [ids]),
   };
 }
 
