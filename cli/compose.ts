@@ -18,6 +18,7 @@ import { isMfError, MfError } from "../src/model/errors.ts";
 import { runText, type RunRef } from "../src/model/ids.ts";
 import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
+import { openSigner } from "../src/trust/identity-key.ts";
 import { bringingSide } from "./bringing-side.ts";
 import type { CommandContext } from "./command-context.ts";
 
@@ -64,7 +65,9 @@ export async function openRunSide(
       locate: (ids) => store.locate(ids),
     });
     hosts.warm();
-    const engine = createEngine({ store, hosts, clock, random, logger, peer: LONE_PEER, capacity });
+    const signer = openSigner(home, random);
+    const deps = { store, hosts, clock, random, logger, peer: LONE_PEER, capacity, signer };
+    const engine = createEngine(deps);
     const live = (run: RunRef): RunProgress | undefined =>
       engine
         .running()

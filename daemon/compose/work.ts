@@ -5,6 +5,7 @@ import { machineCapacity } from "../../src/engine/machine-capacity.ts";
 import type { Capacity } from "../../src/engine/scheduler/admission.ts";
 import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { Store } from "../../src/store/ports.ts";
+import type { FactSigner } from "../../src/trust/fact-page.ts";
 import { createCatalog, type Catalog } from "../catalog/catalog.ts";
 import { liveRunsOf } from "../catalog/live-runs.ts";
 import type { DaemonOptions } from "../config/daemon-options.ts";
@@ -26,10 +27,14 @@ export interface Work {
   handOver(): Promise<readonly RunRef[]>;
 }
 
-export function openWork(base: DaemonBase, network: Network, store: Store): Work {
+export function openWork(
+  base: DaemonBase,
+  network: Network,
+  { store, signer }: { readonly store: Store; readonly signer: FactSigner },
+): Work {
   const { logger } = base.env;
   const reading = network.bulk.openReading(store);
-  const { hosts, ownership } = openRuns(base, network, { local: store, reading });
+  const { hosts, ownership } = openRuns(base, network, { local: store, reading, signer });
   const catalog = openCatalog(base, network, { store: reading, ownership });
   let isRefusing = false;
   network.reportWork(() => {
@@ -56,6 +61,7 @@ interface Stores {
   readonly local: Store;
   /** Brings from other peers what it is asked to read. */
   readonly reading: Store;
+  readonly signer: FactSigner;
 }
 
 /** The engine plans batches over the mesh's hosts; ownership gives it the store that its keepers follow. */
@@ -91,11 +97,14 @@ function openRuns(
     ...env,
     local,
     name,
+    signer: stores.signer,
     capacity,
     ballotOf: (run) => ownership.ownerOf(run)?.ballot ?? FIRST_BALLOT,
   });
   closing.add("placement", () => hosts.close());
-  const engine = { hosts, clock, random, logger, peer: name, capacity, limits: hosts.limits };
+  const { limits } = hosts;
+  const { signer } = stores;
+  const engine = { hosts, clock, random, logger, peer: name, signer, capacity, limits };
   const ownership: Ownership = createOwnership({
     ...mesh,
     createEngine: (store) =>

@@ -100,6 +100,7 @@ export class PlacementMachine {
         return this.#handedIn(event, now);
       case "misbehaved":
         this.#account(event.peer).fault(now);
+        if (event.lease === undefined) return;
         return this.#lose(event.lease, "its answer makes no sense");
       case "disowned":
         return this.#tickets.reopen(event.lease, true);

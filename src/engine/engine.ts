@@ -14,6 +14,7 @@ import type { InputSource } from "../model/fact.ts";
 import type { Cid, RunId, RunRef } from "../model/ids.ts";
 import { defined } from "../std/assert.ts";
 import type { Store } from "../store/ports.ts";
+import type { FactSigner } from "../trust/fact-page.ts";
 import { resolveVersion } from "./lookup/version.ts";
 import type { HostPool } from "./ports.ts";
 import type { Engine, RunHandle, RunRequest } from "./run-api.ts";
@@ -24,6 +25,7 @@ import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
 import { pinnedVersion, readPastRun } from "./run/past-run.ts";
 import type { RunHistory, RunStarted } from "./run/run-history.ts";
+import { factMaker } from "./run/fact-maker.ts";
 import { provenanceOf } from "./run/provenance.ts";
 import { RunService } from "./run/run-service.ts";
 import { machineCapacity } from "./machine-capacity.ts";
@@ -44,6 +46,8 @@ export interface EngineDeps {
   readonly logger: Logger;
   /** Name under which facts are made; `local` without a daemon. */
   readonly peer: string;
+  /** Vouches for what is made here; without it, facts are unsigned. */
+  readonly signer?: FactSigner;
   /** What this machine has. @default what `machineCapacity` finds */
   readonly capacity?: Capacity;
   /** Where other machines run work too: what they have together, instead of this machine's. */
@@ -124,7 +128,16 @@ async function composeRun(deps: EngineDeps, parts: RunParts): Promise<RunService
   const plan = planFlow(flowPackage, await pythonEnvironments(hosts, flowPackage));
   await mkdir(logDirectoryOf(store.home, run), { recursive: true });
   const service = new RunService(
-    { store, hosts, clock, logger, peer, contents, turn: deps.turn ?? nextTurn },
+    {
+      store,
+      hosts,
+      clock,
+      logger,
+      maker: factMaker(deps),
+      peer,
+      contents,
+      turn: deps.turn ?? nextTurn,
+    },
     {
       run,
       plan,

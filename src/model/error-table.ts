@@ -280,6 +280,11 @@ export const ERROR_TABLE = {
     "Peer {peer} was lost while it ran the attempt: {reason}.",
     "It runs again elsewhere; `mf peers` shows who is there.",
   ),
+  FACT_REFUSED: row(
+    7,
+    "Peer {peer} does not vouch for the result it handed in: {reason}.",
+    "It runs again; if {peer} does so again, look at it, or take its membership back: `mfd revoke {peer}`.",
+  ),
   PEER_FENCED: row(
     6,
     "Run {run} has a newer owner (ballot {ballot}).",

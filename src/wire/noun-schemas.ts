@@ -117,6 +117,7 @@ export const fact = v.object({
   wallMs: time,
   cpuMs: time,
   rssBytesMax: time,
+  page: v.exactOptional(cid),
 });
 
 export const factRef = v.object({ memoKey, result: v.exactOptional(resultId) });

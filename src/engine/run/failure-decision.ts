@@ -39,7 +39,7 @@ export function countLoss(
   task: LossHistory,
   error: ErrorRecord = HOST_DIED,
 ): { readonly error: ErrorRecord; readonly isGivenUp: boolean } {
-  if (error.code === "PEER_LOST")
+  if (error.code === "PEER_LOST" || error.code === "FACT_REFUSED")
     return { error, isGivenUp: ++task.peerLosses >= TASK_PEER_LOSSES_MAX };
   task.isAlone = true;
   return { error, isGivenUp: ++task.losses >= TASK_LOSSES_MAX };

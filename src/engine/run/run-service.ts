@@ -20,6 +20,7 @@ import { AttemptRunner } from "./attempt-runner.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { ElementLoader } from "./element-loader.ts";
 import { FactLookUps } from "./fact-look-ups.ts";
+import type { FactMaker } from "./fact-maker.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
 import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
@@ -38,6 +39,7 @@ export interface RunServiceDeps {
   readonly logger: Logger;
   readonly turn: () => Promise<void>;
   readonly peer: string;
+  readonly maker: FactMaker;
   readonly contents: ContentCache;
 }
 
@@ -96,7 +98,7 @@ export class RunService implements RunHandle {
     // Whoever awaits it gets the error; nobody awaiting must not end the process.
     this.finished.catch(() => undefined);
     this.#startedAtMs = deps.clock.monotonic();
-    const { store, hosts, clock, turn, peer, contents } = deps;
+    const { store, hosts, clock, turn, maker, contents } = deps;
     this.#machine = new RunMachine(options.plan, options);
     this.#scheduler = new BatchScheduler(options.plan.steps.values(), options.limits);
     this.#lookUps = new FactLookUps(deps, {
@@ -121,8 +123,7 @@ export class RunService implements RunHandle {
       {
         store,
         hosts,
-        clock,
-        peer,
+        maker,
         contents,
         recorder: this.#recorder,
         scheduler: this.#scheduler,
@@ -137,8 +138,7 @@ export class RunService implements RunHandle {
       hosts,
       contents,
       recorder: this.#recorder,
-      clock,
-      peer,
+      maker,
       scratchFile: () => this.#attempts.scratchFile(),
     });
     this.#attempts.useElements(this.#elements);
