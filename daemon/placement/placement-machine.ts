@@ -100,7 +100,6 @@ export class PlacementMachine {
         return this.#handedIn(event, now);
       case "misbehaved":
         this.#account(event.peer).fault(now);
-        if (event.lease === undefined) return;
         return this.#lose(event.lease, "its answer makes no sense");
       case "disowned":
         return this.#tickets.reopen(event.lease, true);
@@ -239,9 +238,9 @@ export class PlacementMachine {
     }
   }
 
-  #lose(id: string, reason: string): void {
-    const lease = this.#tickets.lease(id);
-    if (lease === undefined) return;
+  #lose(id: string | undefined, reason: string): void {
+    const lease = id === undefined ? undefined : this.#tickets.lease(id);
+    if (id === undefined || lease === undefined) return;
     const peer = this.#book.nameOf(lease.peer);
     this.#account(lease.peer).granting.delete(id);
     this.#tickets.lose(id, { code: "PEER_LOST", details: { peer, reason } }, peer);
