@@ -5,6 +5,7 @@ import type { Action, CommandContext } from "./command-context.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
+import { addTrustCommands, TRUST_COMMAND_NAMES } from "./trust-commands.ts";
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
 export async function runProgram(
@@ -50,6 +51,7 @@ function usageError(error: CommanderError, argv: readonly string[]): MfError {
 export const COMMAND_NAMES: readonly string[] = [
   "run",
   ...MESH_COMMAND_NAMES,
+  ...TRUST_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -82,6 +84,7 @@ export function createProgram(
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
   addReadCommands(program, choose);
+  addTrustCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
     command.exitOverride();

@@ -269,9 +269,10 @@ async function startEntry(
   };
 }
 
-async function givenValues(
+/** What is known before the run; `resolve`: what a from() stands for. @throws MfError PARAM_MISSING */
+export async function givenValues(
   { graph }: FlowPackage,
-  request: RunRequest,
+  request: Pick<RunRequest, "params">,
   resolve: (pathspec: string) => Promise<InputSource>,
 ): Promise<GivenValues> {
   const params = new Map<string, InputSource>();

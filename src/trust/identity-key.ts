@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Random } from "../env/random.ts";
 import { MfError } from "../model/errors.ts";
+import type { PeerId } from "../model/peer.ts";
 import { makePrivateFolder, readPrivateFile, writePrivateFile } from "../std/durable-file.ts";
 import { keyPairOf, peerIdOf, SEED_BYTES, type KeyPair } from "./ed25519.ts";
 import type { FactSigner } from "./fact-page.ts";
@@ -20,15 +21,28 @@ export function openIdentityKey(home: string, random: Random): KeyPair {
     writePrivateFile(file, `mf-key-1 ${Buffer.from(seed).toString("hex")}\n`);
     return keyPairOf(seed);
   }
-  const hex = /^mf-key-1 ([0-9a-f]{64})$/.exec(text)?.[1];
-  if (hex === undefined) throw damagedIdentity(file, "it holds no key of this version");
-  return keyPairOf(new Uint8Array(Buffer.from(hex, "hex")));
+  const seed = seedIn(text);
+  if (seed === undefined) throw damagedIdentity(file, "it holds no key of this version");
+  return keyPairOf(seed);
 }
 
 /** Signs what is made in this home. Call while holding its lock. @throws MfError FILE_EXPOSED, FILE_DAMAGED */
 export function openSigner(home: string, random: Random): FactSigner {
   const keys = openIdentityKey(home, random);
   return { peerId: peerIdOf(keys.publicKey), sign: (data) => keys.sign(data) };
+}
+
+/** Whose home this is; undefined where it has no key that can be read. */
+export function identityPeer(home: string): PeerId | undefined {
+  const found = readPrivateFile(join(identityFolder(home), "key"), IDENTITY_FILE_BYTES_MAX);
+  if (found.t !== "read") return undefined;
+  const seed = seedIn(Buffer.from(found.data).toString("utf8").trimEnd());
+  return seed === undefined ? undefined : peerIdOf(keyPairOf(seed).publicKey);
+}
+
+function seedIn(text: string): Uint8Array | undefined {
+  const hex = /^mf-key-1 ([0-9a-f]{64})$/.exec(text)?.[1];
+  return hex === undefined ? undefined : new Uint8Array(Buffer.from(hex, "hex"));
 }
 
 export function identityFolder(home: string): string {

@@ -99,6 +99,7 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     journal: async () => [],
     facts: async (refs) => refs.map(() => undefined),
     marks: async () => [],
+    signers: async (peers) => peers.map((peer) => ({ peer, standing: "unknown" })),
     mark: async () => [],
     packageId: async () => "bafk" as Cid,
     locate: async (ids) => ids.map(() => undefined),

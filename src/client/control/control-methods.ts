@@ -6,7 +6,7 @@ import type { FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
-import { PEER_ROLES } from "../../model/peer.ts";
+import { PEER_ROLES, type PeerId } from "../../model/peer.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   DaemonSide,
@@ -15,7 +15,7 @@ import type {
   MarkChange,
   SubmitRequest,
 } from "./daemon-side.ts";
-import { FACTS_MAX, type ReadSide } from "./read-side.ts";
+import { FACTS_MAX, SIGNERS_MAX, type ReadSide } from "./read-side.ts";
 
 export interface Question {
   readonly params: readonly unknown[];
@@ -41,6 +41,7 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   journal: (side, { params }) => side.journal(text(params[0])),
   facts: (side, { params }) => side.facts(factRefs(params[0])),
   marks: (side) => side.marks(),
+  signers: (side, { params }) => side.signers(peerIds(params[0])),
   packageId: (side, { params }) => side.packageId(text(params[0])),
   locate: (side, { params }) => side.locate(contentIds(params[0])),
 };
@@ -101,6 +102,11 @@ function contentIds(value: unknown): Cid[] {
   )
     throw badParameter("a list of content ids");
   return value as Cid[];
+}
+
+function peerIds(value: unknown): PeerId[] {
+  if (!Array.isArray(value) || value.length > SIGNERS_MAX) throw badParameter("a list of peers");
+  return value.map((peer) => text(peer) as PeerId);
 }
 
 function factRefs(value: unknown): FactRef[] {

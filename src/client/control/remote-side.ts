@@ -25,6 +25,7 @@ export function remoteReadSide(caller: ControlCaller): ReadSide {
       return found.map((fact) => fact ?? undefined);
     },
     marks: () => ask("marks", []),
+    signers: (peers) => ask("signers", [peers]),
     async locate(ids) {
       const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
       return found.map((location) => location ?? undefined);

@@ -2,7 +2,12 @@
  * Gets the elements of whatever an each() points to: a collected list is at hand; a stored list was cut by the worker that
  * made it, or in an earlier run, or is cut now in a step host (never here: it may be large, and its bytes are the user's).
  */
-import { decodeElementTable, elementBody, elementId } from "../../artifact/element-table.ts";
+import {
+  decodeElementTable,
+  elementBody,
+  elementId,
+  type ElementTable,
+} from "../../artifact/element-table.ts";
 import { parseCid } from "../../artifact/cid.ts";
 import { MfError } from "../../model/errors.ts";
 import type { InputSource } from "../../model/fact.ts";
@@ -68,9 +73,8 @@ export class ElementLoader {
 
   async #loadStored(request: StoredList): Promise<ElementList> {
     const known = this.#tables.get(request.listId) ?? (await this.#rememberedTable(request.listId));
-    return tableList(
-      known === undefined ? await this.#split(request) : await this.#contentOf(known),
-    );
+    const data = known === undefined ? await this.#split(request) : await this.#contentOf(known);
+    return tableList(decodeElementTable(data));
   }
 
   async #rememberedTable(listId: string): Promise<Cid | undefined> {
@@ -131,8 +135,7 @@ function listOf(items: readonly InputSource[]): ElementList {
   return { count: items.length, at: (position) => items[position] as InputSource };
 }
 
-function tableList(data: Uint8Array): ElementList {
-  const table = decodeElementTable(data);
+export function tableList(table: ElementTable): ElementList {
   return {
     count: table.count,
     at(position) {

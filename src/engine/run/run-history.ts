@@ -5,7 +5,7 @@
 import { MfError } from "../../model/errors.ts";
 import { runText, taskText, type RunRef, type TaskRef } from "../../model/ids.ts";
 import type { JournalEntry } from "../../model/journal.ts";
-import { decideFailure } from "./failure-decision.ts";
+import { decideFailure, isPeersFault } from "./failure-decision.ts";
 import type { PastTask } from "./past-task.ts";
 import type { TaskUnit } from "./run-units.ts";
 
@@ -80,7 +80,7 @@ function afterFailure(
   past: PastTask,
   { attempt, outcome, final, error }: Extract<JournalEntry, { t: "attempt-failed" }>,
 ): PastTask {
-  const isPeer = error.code === "PEER_LOST";
+  const isPeer = isPeersFault(error);
   return {
     ...past,
     attempt: attempt + 1,

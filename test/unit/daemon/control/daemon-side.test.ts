@@ -42,6 +42,7 @@ function parts(more: Partial<DaemonSideParts> = {}): DaemonSideParts {
     addresses: () => ["/ip4/10.0.0.1/tcp/4001"],
     admission: {
       invite: () => ({ ticket: "mf1-x", expiresAt: 5 }),
+      standingOf: (peer) => ({ peer, standing: "unknown" }),
       revoke: (name) => ({ peer: bob.id, name }),
     },
     status: catalog.daemonStatus,

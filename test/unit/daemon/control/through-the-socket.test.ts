@@ -58,6 +58,7 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
     addresses: () => [],
     admission: {
       invite: () => ({ ticket: "mf1-x", expiresAt: 5 }),
+      standingOf: (peer) => ({ peer, standing: "unknown" }),
       revoke: (name) => ({ peer: ada.id, name }),
     },
     status: plain.daemonStatus,
