@@ -1,6 +1,7 @@
 /** What `mf` and `mfd` may ask of this daemon: the parts behind the control socket. */
 import process from "node:process";
 import type { DaemonSide, DaemonStatus } from "../../src/client/control/daemon-side.ts";
+import { adoptPart } from "../../src/client/pack/adopt.ts";
 import { writeMarks } from "../../src/client/write-marks.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { advertisedAddresses } from "../config/advertised-addresses.ts";
@@ -43,6 +44,7 @@ export function daemonSideOf(
     },
     mark: (changes) =>
       writeMarks(store, changes, { now: base.env.clock.now(), peer: base.options.name }),
+    adopt: (part) => adoptPart(store, part),
     warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),

@@ -45,6 +45,8 @@ export interface DaemonSideParts {
   };
   /** Marks of runs and contents, which all peers share. */
   readonly mark: DaemonSide["mark"];
+  /** Into this peer's own store. */
+  readonly adopt: DaemonSide["adopt"];
   /** Starts what a run needs and an idle daemon does not have. */
   readonly warm: () => void;
   /** This peer's. */
@@ -92,6 +94,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     prepare: async () => parts.warm(),
     submit: (request) => submit(parts, request),
     putFile: (path) => store.putFile(path),
+    adopt: (part) => parts.adopt(part),
     async bring(ids, onEvent, signal) {
       await exchange.bring(ids, { signal, onProgress: (progress) => void onEvent(progress) });
       if (signal.aborted) throw new MfError("INTERRUPTED");

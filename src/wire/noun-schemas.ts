@@ -94,6 +94,7 @@ export const runSummary = v.object({
   }),
   pid: count,
   owner: v.exactOptional(runOwner),
+  imported: v.exactOptional(v.object({ at: time, hasData: v.boolean() })),
   origin: v.exactOptional(runOrigin),
   project: v.exactOptional(nameText),
   branch: v.exactOptional(nameText),

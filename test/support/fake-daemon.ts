@@ -101,6 +101,7 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     marks: async () => [],
     signers: async (peers) => peers.map((peer) => ({ peer, standing: "unknown" })),
     mark: async () => [],
+    adopt: async () => undefined,
     packageId: async () => "bafk" as Cid,
     locate: async (ids) => ids.map(() => undefined),
     daemonStatus: async () => ({

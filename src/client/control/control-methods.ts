@@ -15,6 +15,8 @@ import type {
   MarkChange,
   SubmitRequest,
 } from "./daemon-side.ts";
+import { readAdoptedPart } from "../../wire/pack-schemas.ts";
+import type { AdoptedPart } from "../pack/adopt.ts";
 import { FACTS_MAX, SIGNERS_MAX, type ReadSide } from "./read-side.ts";
 
 export interface Question {
@@ -55,6 +57,7 @@ const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
   submit: (side, { params }) => side.submit(submitRequest(params[0])),
   mark: (side, { params }) => side.mark(markChanges(params[0])),
   putFile: (side, { params }) => side.putFile(text(params[0])),
+  adopt: (side, { params }) => side.adopt(adoptedPart(params[0])),
   watch: (side, { params, emit, signal }) => side.watch(text(params[0]), emit, signal),
   cancel: (side, { params }) => side.cancel(text(params[0])),
   logs: (side, { params, emit, signal }) => side.logs(logsRequest(params[0]), emit, signal),
@@ -107,6 +110,17 @@ function contentIds(value: unknown): Cid[] {
 function peerIds(value: unknown): PeerId[] {
   if (!Array.isArray(value) || value.length > SIGNERS_MAX) throw badParameter("a list of peers");
   return value.map((peer) => text(peer) as PeerId);
+}
+
+/** Checked as what comes from a peer is: it may be another program's. */
+function adoptedPart(value: unknown): AdoptedPart {
+  const part = record(value);
+  try {
+    return readAdoptedPart(part);
+  } catch (error) {
+    if (error instanceof RangeError) throw badParameter(`part of a pack: ${error.message}`);
+    throw error;
+  }
 }
 
 function factRefs(value: unknown): FactRef[] {

@@ -10,6 +10,7 @@ import type { Cid } from "../../model/ids.ts";
 import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
 import type { RunEvent, RunProgress, RunResult } from "../../engine/run-api.ts";
 import type { Emit } from "./control-protocol.ts";
+import type { AdoptedPart } from "../pack/adopt.ts";
 import type { ReadSide } from "./read-side.ts";
 
 export interface DaemonSide extends ReadSide {
@@ -27,6 +28,8 @@ export interface DaemonSide extends ReadSide {
   mark(changes: readonly MarkChange[]): Promise<readonly Mark[]>;
   /** Stores a file of this machine (a p.file parameter). */
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
+  /** Takes a part of a checked pack into this home's store. @throws MfError PACK_CONFLICT, STORE_FULL, CONTENT_MISMATCH */
+  adopt(part: AdoptedPart): Promise<void>;
   /** From now to the end of the run, whichever peer owns it; survives a change of owner. */
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   /** Resolves once the owner has been told. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */

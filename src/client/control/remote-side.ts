@@ -44,6 +44,7 @@ export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
     submit: (request) => ask("submit", [request]),
     putFile: (path) => ask("putFile", [path]),
     mark: (changes) => ask("mark", [changes]),
+    adopt: (part) => ask("adopt", [part]),
     cancel: (run) => ask("cancel", [run]),
     invite: (request) => ask("invite", [request]),
     revoke: (peer) => ask("revoke", [peer]),

@@ -37,6 +37,7 @@ function parts(more: Partial<DaemonSideParts> = {}): DaemonSideParts {
     store: { putFile: async () => ({ id: "bafk" as Cid, bytes: 1 }) },
     ownership: { submit: async () => ({ handle: { run: RUN_REF }, copies: 2 }) },
     mark: async () => [],
+    adopt: async () => undefined,
     warm: () => undefined,
     name: "ada",
     addresses: () => ["/ip4/10.0.0.1/tcp/4001"],

@@ -35,6 +35,7 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
   const plain = fakeDaemon();
   const side = createDaemonSide({
     mark: async () => [],
+    adopt: async () => undefined,
     warm: () => undefined,
     catalog: ada.catalog,
     directory: ada.directory,
