@@ -7,6 +7,7 @@ import { MfError } from "../../src/model/errors.ts";
 import type { Cid } from "../../src/model/ids.ts";
 import type { CommandContext, CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
+import { saidWhy } from "../missing-data.ts";
 import { writeOutputFile } from "../output/output-file.ts";
 import { toJsonValue } from "../value-json.ts";
 
@@ -22,8 +23,9 @@ export function getCommand(
 ): Promise<number> {
   return withReadSide(context, async (readSide) => {
     const records = new Records(readSide);
-    const value = await loadPathspec(records, pathspec);
-    const data = await formOf(records, value, options);
+    const data = await loadPathspec(records, pathspec)
+      .then((value) => formOf(records, value, options))
+      .catch(saidWhy(readSide, pathspec));
     if (options.output !== undefined) {
       await writeOutputFile("get", options.output, data);
       return 0;

@@ -1,4 +1,4 @@
-/** `mf import`: a run from a file. JSON: {"run","state","tasks","contents","hasData","absent","isNew"}. */
+/** `mf import`: a run from a file. JSON: {"run","state","tasks","contents","hasData","absent","isNew","isCompleted"}. */
 import { importPack, type Imported } from "../../src/client/pack/import-pack.ts";
 import { Records } from "../../src/client/records.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
@@ -38,8 +38,9 @@ export async function importCommand(
   return 0;
 }
 
-function summaryOf({ run, state, tasks, contents, absent, isNew }: Imported): string {
-  if (!isNew) return `${run} was here already\n`;
+function summaryOf({ run, state, tasks, contents, absent, ...was }: Imported): string {
+  if (was.isCompleted) return `${run} was here; the data it lacked is now, too\n`;
+  if (!was.isNew) return `${run} was here already\n`;
   const without = absent === 0 ? "" : `; ${countText(absent, "content")} not in the file`;
   return `imported ${run} (${state}): ${countText(tasks, "task")}, ${countText(contents, "content")}${without}\n`;
 }

@@ -10,6 +10,7 @@ import { encodeManifest } from "../../artifact/manifest.ts";
 import { MfError } from "../../model/errors.ts";
 import { runText, type Cid, type RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
+import { canonicalJson } from "../../std/canonical-json.ts";
 import { defined } from "../../std/assert.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import { streamLocation } from "../../store/segment/segment-reader.ts";
@@ -159,7 +160,7 @@ async function writePack(
   { onProgress }: ExportOptions,
 ): Promise<void> {
   const tar = new TarWriter(file);
-  await tar.add(PACK_MANIFEST_NAME, Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`));
+  await tar.add(PACK_MANIFEST_NAME, Buffer.from(`${canonicalJson(manifest)}\n`));
   await tar.add("journal.ndjson", journal);
   await tar.add("facts.ndjson", facts);
   const total = packed.reduce((sum, { place }) => sum + sizeOf(place), 0);
@@ -201,7 +202,7 @@ async function writeBeside(
 }
 
 function lines(values: readonly unknown[]): Uint8Array {
-  return Buffer.concat(values.map((value) => Buffer.from(`${JSON.stringify(value)}\n`)));
+  return Buffer.concat(values.map((value) => Buffer.from(`${canonicalJson(value)}\n`)));
 }
 
 function recordEntry(name: string, data: Uint8Array): PackEntry {

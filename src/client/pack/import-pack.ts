@@ -7,6 +7,7 @@ import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
 import { isMfError, MfError } from "../../model/errors.ts";
 import { runText } from "../../model/ids.ts";
 import type { JournalEntry } from "../../model/journal.ts";
+import { canonicalJson } from "../../std/canonical-json.ts";
 import type { InlineContent } from "../../store/ports.ts";
 import { SegmentWriter } from "../../store/segment/segment-writer.ts";
 import { PART_ITEMS_MAX } from "../../wire/pack-schemas.ts";
@@ -33,6 +34,8 @@ export interface Imported {
   readonly absent: number;
   /** False where that very run was here. */
   readonly isNew: boolean;
+  /** True where the run was here, and what it lacked of its data is now. */
+  readonly isCompleted: boolean;
 }
 
 /** Of one segment, and of the small contents of one part. */
@@ -56,8 +59,8 @@ export async function importPack(
     const pack = await readPack(file, (progress) => onProgress("checking", progress));
     const { manifest, facts } = pack;
     const isNew = await isUnknown(pack, path, target.records);
-    const hasMore = !isNew && (await lacksData(pack, target.records));
-    if (isNew || hasMore) {
+    const isCompleted = !isNew && (await lacksData(pack, target.records));
+    if (isNew || isCompleted) {
       await takeContents(file, pack.contents, { target, onProgress });
       for (let at = 0; at < facts.length; at += PART_ITEMS_MAX)
         await target.adopt({ facts: facts.slice(at, at + PART_ITEMS_MAX) });
@@ -71,6 +74,7 @@ export async function importPack(
       hasData: manifest.hasData,
       absent: manifest.absent,
       isNew,
+      isCompleted,
     };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -94,22 +98,9 @@ async function isUnknown(
     throw error;
   }
   const said = (entries: readonly JournalEntry[]): string =>
-    entries.map((entry) => canonical(wireEntry(entry))).join("\n");
+    entries.map((entry) => canonicalJson(wireEntry(entry))).join("\n");
   if (said(known) === said(journal)) return false;
   throw new MfError("PACK_CONFLICT", { run: runText(manifest.run), file });
-}
-
-/** JSON whose properties are in order: what went through a store and a pack has them in another. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
-    const fields = part as Record<string, unknown>;
-    return Object.fromEntries(
-      Object.keys(fields)
-        .sort()
-        .map((name) => [name, fields[name]]),
-    );
-  });
 }
 
 /** A pack with data after one without: the run is known, its data is not here. */

@@ -84,6 +84,7 @@ function sumOf(block: Uint8Array): number {
 /** In order. @throws RangeError saying what is wrong */
 export async function* tarEntries(file: FileHandle, fileBytes: number): AsyncGenerator<TarEntry> {
   const block = Buffer.alloc(BLOCK);
+  if (fileBytes < BLOCK) throw new RangeError("it is no tar file");
   for (let at = 0; at + BLOCK <= fileBytes;) {
     const { bytesRead } = await file.read(block, 0, BLOCK, at);
     if (bytesRead !== BLOCK) throw new RangeError("it ends in the middle");
