@@ -23,9 +23,9 @@ export function getCommand(
 ): Promise<number> {
   return withReadSide(context, async (readSide) => {
     const records = new Records(readSide);
-    const data = await loadPathspec(records, pathspec)
-      .then((value) => formOf(records, value, options))
-      .catch(saidWhy(readSide, pathspec));
+    const data = await saidWhy(readSide, pathspec, async () => {
+      return formOf(records, await loadPathspec(records, pathspec), options);
+    });
     if (options.output !== undefined) {
       await writeOutputFile("get", options.output, data);
       return 0;

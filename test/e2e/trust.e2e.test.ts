@@ -163,7 +163,7 @@ describe("a run that was altered", () => {
     });
     const report = await verified(home);
     assert.equal(report.problems[0]?.kind, "fact-missing");
-    assert.match(String(report.problems[0]?.where), /square\[0\]|square\[1\]|square\[2\]/);
+    assert.match(report.problems[0]?.where ?? "", /square\[0\]|square\[1\]|square\[2\]/);
   });
 
   test("a fact with inputs that are not the run's", async () => {

@@ -113,7 +113,7 @@ async function contentsToPack(
     ),
   );
   const files = await filesOfRun(records, values);
-  const ids = [...new Set([...[...values, ...files].map(({ id }) => id), ...pages])];
+  const ids = [...new Set([...[...values, ...files].map(({ id }) => id), ...pages])].sort();
   const places = await records.places(ids);
   const packed: Packed[] = [];
   for (const [position, id] of ids.entries()) {

@@ -182,6 +182,10 @@ function checkJournal({ run, summary }: PackManifest, journal: readonly JournalE
   const isWhole = first?.t === "run-started" && last?.t === "run-finished";
   if (!isOfRun || !isWhole || last.state !== summary.state)
     throw new RangeError("its journal is not that of a whole run");
+  const { user, file, bundleId } = summary;
+  const isSame = first.user === user && first.file === file && first.bundleId === bundleId;
+  if (!isSame || first.at !== summary.createdAt)
+    throw new RangeError("its row in the list of runs says other things than its journal");
 }
 
 function checkFacts(journal: readonly JournalEntry[], facts: readonly Fact[]): void {

@@ -16,6 +16,8 @@ const NAME_BYTES_MAX = 100;
 const OCTAL_MAX = 0o77777777777;
 const SIZE_AT = 124;
 const SUM_AT = 148;
+/** Mode, user and group. */
+const MODES = "0000644\u00000000000\u00000000000\u0000";
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 
 export class TarWriter {
@@ -59,7 +61,7 @@ function header(name: string, bytes: number): Uint8Array {
     throw new RangeError(`not a name for an entry: ${name}`);
   const block = Buffer.alloc(BLOCK);
   block.write(name, 0, "latin1");
-  block.write("0000644\0" + "0000000\0" + "0000000\0", NAME_BYTES_MAX, "latin1");
+  block.write(MODES, NAME_BYTES_MAX, "latin1");
   if (bytes <= OCTAL_MAX)
     block.write(`${bytes.toString(8).padStart(11, "0")}\0`, SIZE_AT, "latin1");
   else {

@@ -1,7 +1,7 @@
 /** Contents against their ids, piece by piece: memory is bounded by the largest chunk. */
 import { cidFromDigest, digestHexOf, parseCid } from "../../artifact/cid.ts";
 import { encodeManifest } from "../../artifact/manifest.ts";
-import { isMfError, toErrorRecord } from "../../model/errors.ts";
+import { isMfError } from "../../model/errors.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import { streamLocation } from "../../store/segment/segment-reader.ts";
@@ -85,10 +85,4 @@ export function isOf(id: Cid, place: ContentLocation): boolean {
   return (["raw", "messagepack"] as const).some(
     (whole) => encodeManifest({ v: 1, codec: whole, bytes: place.bytes, chunks }).id === id,
   );
-}
-
-/** Why a content cannot be read, for people. */
-export function reasonOf(error: unknown): string {
-  const { code, details } = toErrorRecord(error);
-  return String(details["reason"] ?? details["message"] ?? code);
 }

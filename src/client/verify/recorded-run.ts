@@ -1,12 +1,12 @@
 /** A run as its journal has it: how it began, what succeeded, with the fact of each task. */
 import { resultIdOf } from "../../artifact/result-id.ts";
-import { toErrorRecord } from "../../model/errors.ts";
+import { isMfError } from "../../model/errors.ts";
 import type { Fact } from "../../model/fact.ts";
 import { runText, taskText, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry, TaskSucceeded } from "../../model/journal.ts";
 import type { PeerId } from "../../model/peer.ts";
 import type { Records } from "../records.ts";
-import type { Findings } from "./verify-report.ts";
+import { reasonOf, type Findings } from "./verify-report.ts";
 
 export interface RecordedTask {
   readonly succeeded: TaskSucceeded;
@@ -67,9 +67,9 @@ async function readJournal(
   try {
     return await records.journal(run);
   } catch (error) {
-    const { code, details } = toErrorRecord(error);
-    if (code !== "STORE_CORRUPT" && code !== "CONTENT_MALFORMED") throw error;
-    findings.add("journal-broken", runText(run), String(details["reason"] ?? code));
+    const isBroken = isMfError(error, "STORE_CORRUPT") || isMfError(error, "CONTENT_MALFORMED");
+    if (!isBroken) throw error;
+    findings.add("journal-broken", runText(run), reasonOf(error));
     return undefined;
   }
 }

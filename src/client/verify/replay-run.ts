@@ -114,7 +114,12 @@ class Replay {
       case "stop-starting":
         this.#isCut = true;
         return;
-      default:
+      case "record-reuse":
+      case "record-failure":
+      case "wake-later":
+      case "announce-step":
+      case "finish":
+        return;
     }
   }
 

@@ -93,3 +93,8 @@ export class Findings {
     if (this.notes.size < PROBLEMS_MAX) this.notes.add(text);
   }
 }
+
+/** For people. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -9,11 +9,17 @@ import { isMfError, toErrorRecord } from "../../model/errors.ts";
 import { runText, type RunRef } from "../../model/ids.ts";
 import type { Records } from "../records.ts";
 import { contentsOfRun, filesOfRun } from "../run-contents.ts";
-import { checkContents, reasonOf, type ContentsProgress } from "./check-contents.ts";
+import { checkContents, type ContentsProgress } from "./check-contents.ts";
 import { checkKeys, checkSignatures } from "./check-facts.ts";
 import { recordedRun, type RecordedRun } from "./recorded-run.ts";
 import { replayRun } from "./replay-run.ts";
-import { Findings, PROBLEMS_MAX, type VerifyCounts, type VerifyReport } from "./verify-report.ts";
+import {
+  Findings,
+  PROBLEMS_MAX,
+  reasonOf,
+  type VerifyCounts,
+  type VerifyReport,
+} from "./verify-report.ts";
 
 export interface VerifyOptions {
   /** Contents are not hashed; everything else is checked. */
