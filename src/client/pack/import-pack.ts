@@ -1,6 +1,6 @@
 /** A pack into the store of this home: read and checked whole, then contents, then facts, then the run. The same pack twice is one run. */
 import { randomBytes } from "node:crypto";
-import { open, rm, type FileHandle } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseCid } from "../../artifact/cid.ts";
 import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
@@ -15,6 +15,7 @@ import { wireEntry } from "../../wire/wire-entry.ts";
 import type { Records } from "../records.ts";
 import { adoptedScratchName, type AdoptedPart } from "./adopt.ts";
 import { bytesAt, piecesOf, readPack, type PackedContent, type ReadPack } from "./read-pack.ts";
+import { WindowedFile } from "./windowed-file.ts";
 
 export interface ImportTarget {
   readonly records: Records;
@@ -54,8 +55,9 @@ export async function importPack(
   target: ImportTarget,
   onProgress: Progress = () => undefined,
 ): Promise<Imported> {
-  const file = await open(path, "r");
+  const handle = await open(path, "r");
   try {
+    const file = new WindowedFile(handle, (await handle.stat()).size);
     const pack = await readPack(file, (progress) => onProgress("checking", progress));
     const { manifest, facts } = pack;
     const isNew = await isUnknown(pack, path, target.records);
@@ -80,7 +82,7 @@ export async function importPack(
     if (!(error instanceof RangeError)) throw error;
     throw new MfError("PACK_INVALID", { file: path, reason: error.message }, { cause: error });
   } finally {
-    await file.close();
+    await handle.close();
   }
 }
 
@@ -110,7 +112,7 @@ async function lacksData({ contents }: ReadPack, records: Records): Promise<bool
 }
 
 async function takeContents(
-  file: FileHandle,
+  file: WindowedFile,
   contents: readonly PackedContent[],
   { target, onProgress }: { readonly target: ImportTarget; readonly onProgress: Progress },
 ): Promise<void> {
@@ -153,7 +155,7 @@ class ImportedSegments {
     this.#target = target;
   }
 
-  async take(file: FileHandle, content: PackedContent): Promise<void> {
+  async take(file: WindowedFile, content: PackedContent): Promise<void> {
     const codec = content.manifest === undefined ? parseCid(content.id).codec : "raw";
     for await (const { data, digest } of piecesOf(file, content)) {
       this.#writer().appendHashed(codec, Buffer.from(digest, "hex"), data);

@@ -3,7 +3,6 @@
  * has the fact which the journal names, and that what is signed was signed so.
  */
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { parseCid } from "../../artifact/cid.ts";
 import { decodeManifest } from "../../artifact/manifest.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
@@ -23,6 +22,7 @@ import {
   type PackManifest,
 } from "../../wire/pack-schemas.ts";
 import { tarEntries, type TarEntry } from "./tar.ts";
+import type { WindowedFile } from "./windowed-file.ts";
 
 export interface ReadPack {
   readonly manifest: PackManifest;
@@ -47,10 +47,9 @@ const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 type Progress = (progress: { readonly bytes: number; readonly total: number }) => void;
 
 /** @throws RangeError saying what is wrong */
-export async function readPack(file: FileHandle, onProgress?: Progress): Promise<ReadPack> {
-  const { size } = await file.stat();
+export async function readPack(file: WindowedFile, onProgress?: Progress): Promise<ReadPack> {
   const entries: TarEntry[] = [];
-  for await (const entry of tarEntries(file, size)) {
+  for await (const entry of tarEntries(file)) {
     entries.push(entry);
     if (entries.length > PACK_ENTRIES_MAX + 1) throw new RangeError("it has too many entries");
   }
@@ -72,7 +71,7 @@ export async function readPack(file: FileHandle, onProgress?: Progress): Promise
 
 /** The pieces of a content, each checked against its hash. @throws RangeError */
 export async function* piecesOf(
-  file: FileHandle,
+  file: WindowedFile,
   content: PackedContent,
 ): AsyncGenerator<{ readonly data: Uint8Array; readonly digest: string }> {
   const { id, manifest, bytes } = content;
@@ -102,7 +101,7 @@ function checkNames({ entries }: PackManifest, found: readonly TarEntry[]): void
 }
 
 async function recordsAt(
-  file: FileHandle,
+  file: WindowedFile,
   at: TarEntry | undefined,
   entry: PackEntry | undefined,
 ): Promise<Uint8Array> {
@@ -127,7 +126,7 @@ function parsed<T>(data: Uint8Array, read: (value: unknown) => T): T[] {
 }
 
 async function contentsOf(
-  file: FileHandle,
+  file: WindowedFile,
   entries: readonly TarEntry[],
   onProgress: Progress | undefined,
 ): Promise<PackedContent[]> {
@@ -208,7 +207,7 @@ function checkFacts(journal: readonly JournalEntry[], facts: readonly Fact[]): v
 
 /** Who signed is told by `mf verify`; that the signature is good is a condition. */
 async function checkPages(
-  file: FileHandle,
+  file: WindowedFile,
   facts: readonly Fact[],
   contents: readonly PackedContent[],
 ): Promise<void> {
@@ -229,17 +228,11 @@ async function checkPages(
 }
 
 export async function bytesAt(
-  file: FileHandle,
+  file: WindowedFile,
   { offset, bytes }: Pick<TarEntry, "offset" | "bytes">,
 ): Promise<Uint8Array> {
   if (bytes > PACK_RECORDS_BYTES_MAX) throw new RangeError("an entry of it is too large");
-  const data = new Uint8Array(bytes);
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await file.read(data, at, bytes - at, offset + at);
-    if (bytesRead === 0) throw new RangeError("it ends in the middle");
-    at += bytesRead;
-  }
-  return data;
+  return file.read(offset, bytes);
 }
 
 function json(data: Uint8Array, what: string): unknown {

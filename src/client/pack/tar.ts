@@ -3,6 +3,7 @@
  * base 256, as GNU tar and bsdtar do. What is read is a stranger's: each header is checked, and nothing but plain files is taken.
  */
 import type { FileHandle } from "node:fs/promises";
+import type { WindowedFile } from "./windowed-file.ts";
 
 export interface TarEntry {
   readonly name: string;
@@ -12,6 +13,8 @@ export interface TarEntry {
 }
 
 const BLOCK = 512;
+/** Gathered before it is written. */
+const WRITE_BYTES = 1024 * 1024;
 const NAME_BYTES_MAX = 100;
 const OCTAL_MAX = 0o77777777777;
 const SIZE_AT = 124;
@@ -24,6 +27,8 @@ export class TarWriter {
   readonly #file: FileHandle;
   #left = 0;
   #padding = 0;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
 
   constructor(file: FileHandle) {
     this.#file = file;
@@ -31,7 +36,7 @@ export class TarWriter {
 
   /** Its bytes follow, with `write`. */
   async begin(name: string, bytes: number): Promise<void> {
-    await this.#file.writeFile(header(name, bytes));
+    await this.#put(header(name, bytes));
     this.#left = bytes;
     this.#padding = (BLOCK - (bytes % BLOCK)) % BLOCK;
     if (bytes === 0) this.#padding = 0;
@@ -39,10 +44,10 @@ export class TarWriter {
 
   async write(data: Uint8Array): Promise<void> {
     if (data.length > this.#left) throw new RangeError("more bytes than the entry has");
-    await this.#file.writeFile(data);
+    await this.#put(data);
     this.#left -= data.length;
     if (this.#left > 0 || this.#padding === 0) return;
-    await this.#file.writeFile(new Uint8Array(this.#padding));
+    await this.#put(new Uint8Array(this.#padding));
     this.#padding = 0;
   }
 
@@ -52,7 +57,23 @@ export class TarWriter {
   }
 
   async end(): Promise<void> {
-    await this.#file.writeFile(new Uint8Array(2 * BLOCK));
+    await this.#put(new Uint8Array(2 * BLOCK));
+    await this.#flush();
+  }
+
+  /** Thousands of small entries are few writes. What is given must stay as it is. */
+  async #put(data: Uint8Array): Promise<void> {
+    this.#waiting.push(data);
+    this.#waitingBytes += data.length;
+    if (this.#waitingBytes >= WRITE_BYTES) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const data of waiting.length > 1 ? [Buffer.concat(waiting)] : waiting)
+      await this.#file.writeFile(data);
   }
 }
 
@@ -84,12 +105,13 @@ function sumOf(block: Uint8Array): number {
 }
 
 /** In order. @throws RangeError saying what is wrong */
-export async function* tarEntries(file: FileHandle, fileBytes: number): AsyncGenerator<TarEntry> {
-  const block = Buffer.alloc(BLOCK);
+export async function* tarEntries(
+  file: Pick<WindowedFile, "bytes" | "read">,
+): AsyncGenerator<TarEntry> {
+  const fileBytes = file.bytes;
   if (fileBytes < BLOCK) throw new RangeError("it is no tar file");
   for (let at = 0; at + BLOCK <= fileBytes;) {
-    const { bytesRead } = await file.read(block, 0, BLOCK, at);
-    if (bytesRead !== BLOCK) throw new RangeError("it ends in the middle");
+    const block = Buffer.from(await file.read(at, BLOCK));
     if (block.every((byte) => byte === 0)) return;
     const { name, bytes } = readHeader(block);
     const offset = at + BLOCK;

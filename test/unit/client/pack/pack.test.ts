@@ -9,6 +9,7 @@ import { adoptPart } from "../../../../src/client/pack/adopt.ts";
 import { exportRun } from "../../../../src/client/pack/export-run.ts";
 import { importPack, type Imported } from "../../../../src/client/pack/import-pack.ts";
 import { readPack } from "../../../../src/client/pack/read-pack.ts";
+import { WindowedFile } from "../../../../src/client/pack/windowed-file.ts";
 import { tarEntries, TarWriter } from "../../../../src/client/pack/tar.ts";
 import { Records } from "../../../../src/client/records.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
@@ -81,7 +82,7 @@ async function partsOf(file: string): Promise<Map<string, Buffer>> {
   const handle = await open(file, "r");
   const parts = new Map<string, Buffer>();
   const data = readFileSync(file);
-  for await (const { name, offset, bytes } of tarEntries(handle, data.length))
+  for await (const { name, offset, bytes } of tarEntries(new WindowedFile(handle, data.length)))
     parts.set(name, data.subarray(offset, offset + bytes));
   await handle.close();
   return parts;
@@ -228,7 +229,7 @@ test("records that were altered are refused, whatever the manifest says, and not
 test("any one bit of the file flipped: refused, or it made no difference", async () => {
   const data = readFileSync(pack);
   const handle = await open(pack, "r");
-  const whole = await readPack(handle);
+  const whole = await readPack(new WindowedFile(handle, data.length));
   await handle.close();
   const file = join(folder, "bent.mfpack");
   for (let at = 0; at < data.length; at += 97) {
@@ -237,7 +238,7 @@ test("any one bit of the file flipped: refused, or it made no difference", async
     writeFileSync(file, bent);
     const read = await open(file, "r");
     try {
-      const { facts, journal } = await readPack(read);
+      const { facts, journal } = await readPack(new WindowedFile(read, bent.length));
       assert.deepEqual([facts, journal], [whole.facts, whole.journal], `byte ${at}`);
     } catch (error) {
       assert.ok(error instanceof RangeError, `byte ${at}: ${String(error)}`);
