@@ -10,6 +10,7 @@ import { startControlServer } from "../src/client/control/control-server.ts";
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import { localReadSide } from "../src/client/control/local-read-side.ts";
 import type { ReadSide } from "../src/client/control/read-side.ts";
+import { adoptPart, type AdoptedPart } from "../src/client/pack/adopt.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import { createHostPool } from "../src/engine/hosts/host-pool.ts";
 import { machineCapacity } from "../src/engine/machine-capacity.ts";
@@ -18,7 +19,9 @@ import { delay } from "../src/env/clock.ts";
 import { isMfError, MfError } from "../src/model/errors.ts";
 import { runText, type RunRef } from "../src/model/ids.ts";
 import { openStore } from "../src/store/open-store.ts";
+import { layoutOf } from "../src/store/level/store-layout.ts";
 import type { Store } from "../src/store/ports.ts";
+import { openSigner } from "../src/trust/identity-key.ts";
 import { bringingSide } from "./bringing-side.ts";
 import type { CommandContext } from "./command-context.ts";
 import { packageVersion } from "./package-root.ts";
@@ -84,6 +87,7 @@ export async function openRunSide(
       capacity,
       peer: LONE_PEER,
       version: packageVersion(),
+      signer: openSigner(home, random),
     });
     const live = (run: RunRef): RunProgress | undefined =>
       engine
@@ -179,6 +183,34 @@ export async function withDaemon<T>(
   } finally {
     connection.close();
   }
+}
+
+export interface ImportSide extends Pick<OpenedReadSide, "readSide" | "close"> {
+  /** Whoever holds the store takes segments from there. */
+  readonly scratchDir: string;
+  adopt(part: AdoptedPart): Promise<void>;
+}
+
+/** @throws MfError STORE_IN_USE while an `mf run` holds the store */
+export async function openImportSide(context: CommandContext): Promise<ImportSide> {
+  const { scratch: scratchDir } = layoutOf(context.home);
+  const connection = await connectDaemon(context.home, context.clock);
+  if (connection !== undefined) {
+    const { side } = connection;
+    const adopt = (part: AdoptedPart): Promise<void> => side.adopt(part);
+    return { readSide: side, scratchDir, adopt, close: async () => connection.close() };
+  }
+  const store = await openWhenFree(context, async () => {
+    const other = await connectControl(context.home);
+    other?.close();
+    return other !== undefined;
+  });
+  return {
+    readSide: localReadSide(store),
+    scratchDir,
+    adopt: (part) => adoptPart(store, part),
+    close: () => store.close(),
+  };
 }
 
 /** For lists of the whole mesh: a peer that did not answer is told, for what it alone knows is missing. */

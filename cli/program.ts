@@ -11,6 +11,7 @@ import { collect, duration, nonNegativeInteger, positiveInteger } from "./option
 import { packageVersion } from "./package-root.ts";
 import { addLabelOptions } from "./run-labels.ts";
 import { addRepeatCommands, REPEAT_COMMAND_NAMES } from "./repeat-commands.ts";
+import { addTrustCommands, TRUST_COMMAND_NAMES } from "./trust-commands.ts";
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
 export async function runProgram(
@@ -60,6 +61,7 @@ export const COMMAND_NAMES: readonly string[] = [
   ...REPEAT_COMMAND_NAMES,
   ...COLLECTION_COMMAND_NAMES,
   ...EXPLAIN_COMMAND_NAMES,
+  ...TRUST_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -97,6 +99,7 @@ export function createProgram(
   addReadCommands(program, choose);
   addGetCommands(program, choose);
   addMarkCommands(program, choose);
+  addTrustCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
     command.exitOverride();

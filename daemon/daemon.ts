@@ -48,7 +48,7 @@ async function compose(base: DaemonBase): Promise<Daemon> {
   await closeInterruptedRuns(store, { isAlive: () => false, now: env.clock.now() });
   const admitted = await openAdmission(base);
   const network = await openNetwork(base, admitted, store);
-  const work = await openWork(base, network, { store, known });
+  const work = await openWork(base, network, { store, known, signer: admitted.identity });
   await network.begin();
   // What was removed while this daemon was away is not gone on with.
   await work.collection.start();

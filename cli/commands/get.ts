@@ -14,6 +14,7 @@ import { saveDirectory } from "../get/save-directory.ts";
 import { saveFile, type Saving } from "../get/save-file.ts";
 import { fileOf, filesOf, findTarget, valueOf, type Target } from "../get/target.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { saidWhy } from "../missing-data.ts";
 import { bytesText, durationText } from "../output/format.ts";
 
 export interface GetOptions extends CommonOptions {
@@ -41,9 +42,11 @@ export function getCommand(
     const stop = new AbortController();
     interrupt.onAsked(() => stop.abort());
     try {
-      const target = await findTarget(records, pathspec);
       const saving = { force: options.force === true, signal: stop.signal, onBytes: progress.add };
-      await deliver(context, { records, target, options, saving });
+      await saidWhy(readSide, pathspec, async () => {
+        const target = await findTarget(records, pathspec);
+        await deliver(context, { records, target, options, saving });
+      });
       return 0;
     } finally {
       progress.end();

@@ -18,7 +18,7 @@ import {
   CLOCK_SKEW_MS_MAX,
   RENEW_AT_SHARE,
 } from "./admission-limits.ts";
-import { isSignedBy, type KeyPair } from "./ed25519.ts";
+import { isSignedBy, type KeyPair } from "../../src/trust/ed25519.ts";
 import { spanText } from "./span-text.ts";
 
 /** So that a signature for one purpose is none for another. */

@@ -15,7 +15,7 @@ import {
   type Signed,
 } from "../../src/wire/admission-protocol.ts";
 import { type Certificate, issueCertificate } from "./certificate.ts";
-import type { KeyPair } from "./ed25519.ts";
+import type { KeyPair } from "../../src/trust/ed25519.ts";
 import { issueTicket } from "./issue-ticket.ts";
 import { JoinDesk, type NewMember } from "./join-desk.ts";
 import type { Member, MemberBook } from "./member-book.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../src/wire/admission-protocol.ts";
 import { MEMBERS_MAX, MEMBERS_SAVE_MS } from "./admission-limits.ts";
 import type { Certificate } from "./certificate.ts";
-import { publicKeyOf } from "./ed25519.ts";
+import { publicKeyOf } from "../../src/trust/ed25519.ts";
 import type { MeshFiles } from "./mesh-files.ts";
 
 export interface Member {

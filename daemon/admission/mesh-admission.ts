@@ -234,6 +234,19 @@ export class MeshAdmission implements AdmissionGate {
     return this.#revocations.has(peer) ? undefined : this.#members.get(peer);
   }
 
+  /** Whether its signature counts here, whatever time it is from: a certificate that ran out was one. */
+  standingOf(peer: PeerId): {
+    readonly peer: PeerId;
+    readonly standing: "self" | "member" | "revoked" | "unknown";
+    readonly name?: string;
+  } {
+    const name = this.#members.get(peer)?.certificate?.body.name;
+    const named = { peer, ...(name === undefined ? {} : { name }) };
+    if (this.#revocations.has(peer)) return { ...named, standing: "revoked" };
+    if (peer === this.self) return { ...named, standing: "self" };
+    return { ...named, standing: name === undefined ? "unknown" : "member" };
+  }
+
   /** Where a peer says that it listens; kept over restarts and told to joiners. */
   noteAddresses(peer: PeerId, addresses: readonly string[]): void {
     this.#members.noteAddresses(peer, addresses);

@@ -23,7 +23,7 @@ import {
   storedTickets,
 } from "../../src/wire/admission-protocol.ts";
 import { MESH_FILE_BYTES_MAX } from "./admission-limits.ts";
-import { keyPairOf, type KeyPair } from "./ed25519.ts";
+import { keyPairOf, type KeyPair } from "../../src/trust/ed25519.ts";
 import type { Tickets } from "./ticket-machine.ts";
 
 /** What makes a peer a member, whatever else it forgets. */

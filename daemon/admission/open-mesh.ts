@@ -12,7 +12,7 @@ import {
   issueCertificate,
   readCertificate,
 } from "./certificate.ts";
-import { keyPairOf, SEED_BYTES } from "./ed25519.ts";
+import { keyPairOf, SEED_BYTES } from "../../src/trust/ed25519.ts";
 import { joinMesh } from "./join-mesh.ts";
 import { MeshAdmission, type MeshAdmissionDeps } from "./mesh-admission.ts";
 import { MeshFiles, type MeshSecrets } from "./mesh-files.ts";

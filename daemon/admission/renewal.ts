@@ -10,7 +10,7 @@ import {
   isRenewalDue,
   issueCertificate,
 } from "./certificate.ts";
-import type { KeyPair } from "./ed25519.ts";
+import type { KeyPair } from "../../src/trust/ed25519.ts";
 import type { Member } from "./member-book.ts";
 
 export interface RenewalEnv {

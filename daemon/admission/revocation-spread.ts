@@ -15,7 +15,7 @@ import {
 import type { Transport } from "../../src/wire/transport.ts";
 import { REVOCATIONS_MAX } from "./admission-limits.ts";
 import { issueRevocation, readRevocation } from "./certificate.ts";
-import type { KeyPair } from "./ed25519.ts";
+import type { KeyPair } from "../../src/trust/ed25519.ts";
 import type { MeshFiles } from "./mesh-files.ts";
 import { RevocationSet } from "./revocation-set.ts";
 

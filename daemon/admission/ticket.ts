@@ -8,7 +8,7 @@ import type { PeerId, PeerRole } from "../../src/model/peer.ts";
 import { base58Decode, base58Encode } from "../../src/std/base58.ts";
 import { ticketBody } from "../../src/wire/admission-protocol.ts";
 import { TICKET_CHARS_MAX } from "./admission-limits.ts";
-import { peerIdOf, publicKeyOf } from "./ed25519.ts";
+import { peerIdOf, publicKeyOf } from "../../src/trust/ed25519.ts";
 import { assert } from "../../src/std/assert.ts";
 
 const PREFIX = "mft1";

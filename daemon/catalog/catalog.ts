@@ -50,7 +50,7 @@ export interface CatalogDeps {
   readonly ownerOf: (run: RunRef) => OwnerRef | undefined;
 }
 
-export interface Catalog extends ReadSide {
+export interface Catalog extends Omit<ReadSide, "signers"> {
   /** From now to the end of the run, whoever owns it. @throws MfError RUN_NOT_FOUND, INTERRUPTED */
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   /** Resolves once the owner has been told, or the run has ended. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */

@@ -1,6 +1,7 @@
 /** What `mf` and `mfd` may ask of this daemon: the parts behind the control socket. */
 import process from "node:process";
 import type { DaemonSide, DaemonStatus } from "../../src/client/control/daemon-side.ts";
+import { adoptPart } from "../../src/client/pack/adopt.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { advertisedAddresses } from "../config/advertised-addresses.ts";
 import { createDaemonSide } from "../control/daemon-side.ts";
@@ -42,6 +43,7 @@ export function daemonSideOf(
     },
     mark: (changes) => work.marks.write(changes),
     collect: work.collection.collect,
+    adopt: (part) => adoptPart(store, part),
     warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),

@@ -5,6 +5,7 @@ import { machineCapacity } from "../../src/engine/machine-capacity.ts";
 import type { Capacity } from "../../src/engine/scheduler/admission.ts";
 import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { Store } from "../../src/store/ports.ts";
+import type { FactSigner } from "../../src/trust/fact-page.ts";
 import { createCatalog, type Catalog } from "../catalog/catalog.ts";
 import { liveRunsOf } from "../catalog/live-runs.ts";
 import { createCollection, type Collection } from "../collection/collection-service.ts";
@@ -32,15 +33,22 @@ export interface Work {
   handOver(): Promise<readonly RunRef[]>;
 }
 
+/** What is made before the network and used by the work. */
+export interface Made {
+  readonly store: Store;
+  readonly known: KnownFacts;
+  readonly signer: FactSigner;
+}
+
 export async function openWork(
   base: DaemonBase,
   network: Network,
-  { store, known }: { readonly store: Store; readonly known: KnownFacts },
+  { store, known, signer }: Made,
 ): Promise<Work> {
   const { logger } = base.env;
   const marks = await openMarksOf(base, network, store);
   const reading = network.bulk.openReading(store);
-  const { hosts, ownership } = openRuns(base, network, { local: store, reading, known });
+  const { hosts, ownership } = openRuns(base, network, { local: store, reading, known, signer });
   const catalog = openCatalog(base, network, { store: reading, ownership });
   const collection = openCollection(base, network, store);
   let isRefusing = false;
@@ -72,6 +80,7 @@ interface Stores {
   readonly reading: Store;
   /** What the local one has, as others ask for it. */
   readonly known: KnownFacts;
+  readonly signer: FactSigner;
 }
 
 /** The engine plans batches over the mesh's hosts; ownership gives it the store that its keepers follow. */
@@ -107,6 +116,7 @@ function openRuns(
     ...env,
     local,
     name,
+    signer: stores.signer,
     capacity,
     ballotOf: (run) => ownership.ownerOf(run)?.ballot ?? FIRST_BALLOT,
   });
@@ -120,6 +130,7 @@ function openRuns(
     capacity,
     version,
     peer: name,
+    signer: stores.signer,
     limits: hosts.limits,
     sharing: openSharing(base, { transport, membership }, stores),
   };

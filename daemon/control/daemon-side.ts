@@ -12,7 +12,7 @@ import type {
   SubmitRequest,
   WatchEvent,
 } from "../../src/client/control/daemon-side.ts";
-import type { ReadSide } from "../../src/client/control/read-side.ts";
+import type { ReadSide, SignerStanding } from "../../src/client/control/read-side.ts";
 import type { FlowPackage } from "../../src/code/flow-package.ts";
 import type { RunHandle, RunRequest, RunResult } from "../../src/engine/run-api.ts";
 import { runText } from "../../src/model/ids.ts";
@@ -24,7 +24,7 @@ import { MfError } from "../../src/model/errors.ts";
 import type { PeerDirectory } from "../../src/wire/peer-directory.ts";
 
 /** What daemon/catalog offers. */
-export interface CatalogPort extends ReadSide {
+export interface CatalogPort extends Omit<ReadSide, "signers"> {
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   cancel(run: string): Promise<void>;
   logs(request: LogsRequest, onEvent: Emit<readonly LogLine[]>, signal: AbortSignal): Promise<void>;
@@ -50,6 +50,8 @@ export interface DaemonSideParts {
   readonly mark: DaemonSide["mark"];
   /** daemon/collection. */
   readonly collect: DaemonSide["collect"];
+  /** Into this peer's own store. */
+  readonly adopt: DaemonSide["adopt"];
   /** Starts what a run needs and an idle daemon does not have. */
   readonly warm: () => void;
   /** This peer's. */
@@ -62,6 +64,7 @@ export interface DaemonSideParts {
       request: InviteRequest,
     ): { readonly ticket: string; readonly expiresAt: number };
     revoke(peer: string): { readonly peer: PeerId; readonly name: string };
+    standingOf(peer: PeerId): SignerStanding;
   };
   readonly status: () => Promise<DaemonStatus>;
   readonly drain: DaemonSide["drain"];
@@ -79,6 +82,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     journal: (run) => catalog.journal(run),
     facts: (refs) => catalog.facts(refs),
     marks: () => catalog.marks(),
+    signers: async (peers) => peers.map((peer) => admission.standingOf(peer)),
     mark: (changes) => parts.mark(changes),
     collect: (request, onEvent, signal) => parts.collect(request, onEvent, signal),
     packageId: (run) => catalog.packageId(run),
@@ -97,6 +101,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     prepare: async () => parts.warm(),
     submit: (request) => submit(parts, request),
     putFile: (path) => store.putFile(path),
+    adopt: (part) => parts.adopt(part),
     async bring(ids, onEvent, signal) {
       await exchange.bring(ids, { signal, onProgress: (progress) => void onEvent(progress) });
       if (signal.aborted) throw new MfError("INTERRUPTED");

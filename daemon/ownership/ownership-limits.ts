@@ -62,9 +62,6 @@ export const PAGE_INLINE_BYTES_MAX = 1024 * 1024;
 export const PAGE_ENTRIES = 256;
 export const PAGE_TASKS = 256;
 export const PAGE_ENTRY_BYTES_MAX = 1024 * 1024;
-/** Of one entry: what a step threw, and a parameter's text for people. */
-export const ERROR_BYTES_MAX = 32 * 1024;
-export const TEXT_CHARS_MAX = 4096;
 
 /** Runs of others that go on and are kept here at once. More are refused, and their owners choose another keeper. */
 export const KEPT_RUNS_MAX = 4096;

@@ -9,7 +9,7 @@ import {
   PAGE_TASKS,
   RECENT_BYTES_MAX,
 } from "./ownership-limits.ts";
-import { entryBytes } from "./wire-entry.ts";
+import { entryBytes } from "../../src/wire/wire-entry.ts";
 
 export interface PageBody {
   readonly from: number;

@@ -25,7 +25,7 @@ import type {
 import { FORGET_AFTER_MS, HAND_OVER_TIMEOUT_MS, JOURNAL_ENTRIES_MAX } from "./ownership-limits.ts";
 import { OwnershipMachine } from "./ownership-machine.ts";
 import { ConditionWaits } from "./condition-waits.ts";
-import { wireEntry } from "./wire-entry.ts";
+import { wireEntry } from "../../src/wire/wire-entry.ts";
 import { RunGoingOn } from "./run-going-on.ts";
 import { RunPeers } from "./run-peers.ts";
 

@@ -7,15 +7,20 @@ import { rm } from "node:fs/promises";
 import type { StepCode } from "../../src/code/flow-package.ts";
 import type { WarmableHostPool } from "../../src/engine/hosts/host-pool.ts";
 import { logDirectoryOf } from "../../src/engine/run/log-file.ts";
-import { inlineTables, outcomeRecord } from "../../src/engine/run/outcome-record.ts";
+import { factMaker } from "../../src/engine/run/fact-maker.ts";
+import {
+  inlineTables,
+  outcomeRecords,
+  type OutcomeRecord,
+} from "../../src/engine/run/outcome-record.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { ErrorRecord } from "../../src/model/errors.ts";
 import { toErrorRecord } from "../../src/model/errors.ts";
-import type { Fact } from "../../src/model/fact.ts";
 import { runText, type Cid } from "../../src/model/ids.ts";
 import { defined } from "../../src/std/assert.ts";
 import type { ContentLocation, InlineContent, Store } from "../../src/store/ports.ts";
 import type { AttemptBatch, AttemptOutcome, BatchResult } from "../../src/task/host-messages.ts";
+import type { FactSigner } from "../../src/trust/fact-page.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { CodeShelf } from "./code-shelf.ts";
 import { inputContentIds, locationIn } from "./input-contents.ts";
@@ -30,6 +35,8 @@ export interface ExecutionDeps {
   readonly shelf: CodeShelf;
   /** Name under which facts are made here. */
   readonly name: string;
+  /** Vouches for them. */
+  readonly signer?: FactSigner;
   /** With those above it. */
   makeDirectory(path: string): Promise<void>;
 }
@@ -97,22 +104,23 @@ export class BatchExecution {
     return { ...result, outcomes: [...outcomes, ...failed] };
   }
 
-  /** Facts, small outputs and the scratch segment, in one commit. @throws MfError STORE_FULL, STORE_POISONED */
-  async commit(work: Work, code: StepCode, { outcomes, scratchFile }: BatchResult): Promise<void> {
-    const { store, clock, name, exchange } = this.#deps;
-    const facts: Fact[] = [];
-    const inline: InlineContent[] = [];
-    const large: Cid[] = [];
-    const made = { by: name, at: clock.now() };
+  /** Facts, small outputs and the scratch segment, in one commit. @returns the outcomes with what vouches for them @throws MfError STORE_FULL, STORE_POISONED */
+  async commit(
+    work: Work,
+    code: StepCode,
+    { outcomes, scratchFile }: BatchResult,
+  ): Promise<readonly AttemptOutcome[]> {
+    const { store, exchange } = this.#deps;
     const recorded = { batch: { ...work.batch, code }, origin: work.origin };
-    for (const outcome of outcomes) {
-      if (outcome.result !== "succeeded") continue;
-      const record = outcomeRecord(recorded, outcome, made);
-      facts.push(record.fact, ...record.elementFacts);
-      inline.push(...record.outputs, ...inlineTables(record.tables));
-      for (const { ref, data } of Object.values(outcome.outputs ?? {}))
-        if (data === undefined) large.push(ref.id);
-    }
+    const succeeded = outcomes.filter(({ result }) => result === "succeeded");
+    const maker = factMaker({ ...this.#deps, peer: this.#deps.name });
+    const { records, pages } = outcomeRecords(recorded, succeeded, maker);
+    const facts = records.flatMap(({ fact, elementFacts }) => [fact, ...elementFacts]);
+    const inline: InlineContent[] = [...pages];
+    for (const { outputs, tables } of records) inline.push(...outputs, ...inlineTables(tables));
+    const large = succeeded.flatMap(({ outputs }) =>
+      Object.values(outputs ?? {}).flatMap(({ ref, data }) => (data === undefined ? [ref.id] : [])),
+    );
     if (facts.length > 0)
       await store.commit({
         facts,
@@ -121,6 +129,25 @@ export class BatchExecution {
       });
     else if (scratchFile !== undefined) await rm(scratchFile, { force: true });
     if (large.length > 0) exchange.spread(large, OUTPUT_COPIES);
+    return this.#withPages(outcomes, records, pages);
+  }
+
+  #withPages(
+    outcomes: readonly AttemptOutcome[],
+    records: readonly OutcomeRecord[],
+    pages: readonly InlineContent[],
+  ): readonly AttemptOutcome[] {
+    const { signer } = this.#deps;
+    if (signer === undefined) return outcomes;
+    const data = new Map(pages.map((page) => [page.id, page.data]));
+    const made = records.values();
+    return outcomes.map((outcome) => {
+      if (outcome.result !== "succeeded") return outcome;
+      const { by, at, page } = defined(made.next().value, "a record for each success").fact;
+      const id = defined(page, "a page for each fact");
+      const signed = { peer: signer.peerId, by, at, page: id, data: defined(data.get(id)) };
+      return { ...outcome, signed };
+    });
   }
 
   async #bring(work: Work): Promise<Omit<Prepared, "code">> {

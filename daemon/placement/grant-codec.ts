@@ -6,7 +6,12 @@ import type { Cid } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { defined } from "../../src/std/assert.ts";
 import type { ContentLocation, StoredOutput } from "../../src/store/ports.ts";
-import type { AttemptBatch, AttemptOutcome, AttemptSpec } from "../../src/task/host-messages.ts";
+import type {
+  AttemptBatch,
+  AttemptOutcome,
+  AttemptSpec,
+  SignedOutcome,
+} from "../../src/task/host-messages.ts";
 import type { BatchOrigin } from "../../src/engine/ports.ts";
 import type { Grant } from "../../src/wire/placement-protocol.ts";
 import {
@@ -141,16 +146,18 @@ export function encodeOutcomes(outcomes: readonly AttemptOutcome[]): Uint8Array[
   const parts: Uint8Array[][] = [];
   let part: Uint8Array[] = [];
   let bytes = 0;
+  let pages = new Set<Cid>();
   for (const outcome of outcomes) {
-    const data =
-      encodedWithin(OUTCOME, wireOutcome(outcome)) ??
-      encodedWithin(OUTCOME, wireOutcome(withoutData(outcome))) ??
-      OUTCOME.encode(wireOutcome(tooLarge(outcome)));
+    let data = encodedOutcome(outcome, pages);
     if (bytes + data.length > PART_BYTES_MAX || part.length === GRANT_ATTEMPTS_MAX) {
       parts.push(part);
       part = [];
       bytes = 0;
+      pages = new Set();
+      // With its page, which may have gone with the part before.
+      data = encodedOutcome(outcome, pages);
     }
+    if (outcome.signed !== undefined) pages.add(outcome.signed.page);
     part.push(data);
     bytes += data.length;
   }
@@ -158,18 +165,36 @@ export function encodeOutcomes(outcomes: readonly AttemptOutcome[]): Uint8Array[
   return parts;
 }
 
-function wireOutcome(outcome: AttemptOutcome): WireOutcome {
-  const { position, result, outputs, tables, error, wallMs, cpuMs, rssBytesMax } = outcome;
+/** `pages`: what the other side has by then. */
+function encodedOutcome(outcome: AttemptOutcome, pages: ReadonlySet<Cid>): Uint8Array {
+  return (
+    encodedWithin(OUTCOME, wireOutcome(outcome, pages)) ??
+    encodedWithin(OUTCOME, wireOutcome(withoutData(outcome), pages)) ??
+    OUTCOME.encode(wireOutcome(tooLarge(outcome), pages))
+  );
+}
+
+function wireOutcome(outcome: AttemptOutcome, pages: ReadonlySet<Cid>): WireOutcome {
+  const { position, result, outputs, tables, error, signed } = outcome;
+  const { wallMs, cpuMs, rssBytesMax } = outcome;
   return {
     position,
     result,
     ...(outputs === undefined ? {} : { outputs: { ...outputs } }),
     ...(tables === undefined ? {} : { tables: { ...tables } }),
     ...(error === undefined ? {} : { error: plainRecord(error) }),
+    ...(signed === undefined ? {} : { made: wireMade(signed, pages) }),
     wallMs,
     cpuMs,
     rssBytesMax,
   };
+}
+
+function wireMade(
+  { by, at, page, data }: SignedOutcome,
+  pages: ReadonlySet<Cid>,
+): NonNullable<WireOutcome["made"]> {
+  return { by, at, page, ...(pages.has(page) ? {} : { data }) };
 }
 
 function withoutData(outcome: AttemptOutcome): AttemptOutcome {
@@ -195,26 +220,44 @@ function plainRecord({ code, details, stack }: ErrorRecord): ErrorRecord {
   return stack === undefined ? { code, details: plain } : { code, details: plain, stack };
 }
 
-/** @param size attempts of the lease @throws MfError MESSAGE_MALFORMED */
+export interface HandedInBy {
+  readonly peer: PeerId;
+  readonly name: string;
+  /** It must vouch for what it made. */
+  readonly mustSign: boolean;
+}
+
+/** What the pages say is checked where it is known what was granted (signed-outcomes.ts). @param size attempts of the lease @throws MfError MESSAGE_MALFORMED */
 export function decodeOutcomes(
   parts: readonly Uint8Array[],
   size: number,
-  by: string,
+  { peer, name, mustSign }: HandedInBy,
 ): AttemptOutcome[] {
   const seen = new Set<number>();
+  const pages = new Map<Cid, Uint8Array>();
   return parts.map((part) => {
-    const outcome = OUTCOME.decode(part);
+    const { made, ...outcome } = OUTCOME.decode(part);
     if (outcome.position >= size || seen.has(outcome.position))
       throw malformed("an outcome of no attempt");
     seen.add(outcome.position);
     if (outcome.result === "succeeded" && outcome.outputs === undefined)
       throw malformed("a success without outputs");
-    if (outcome.error?.code === "PEER_LOST")
+    if (outcome.error?.code === "PEER_LOST" || outcome.error?.code === "FACT_REFUSED")
       throw malformed("a worker cannot know that it is lost");
     for (const outputs of [outcome.outputs, outcome.tables])
       for (const { ref, data } of Object.values(outputs ?? {}))
         if (data !== undefined) checkContent(ref.id, data);
-    return { ...outcome, by };
+    if (outcome.result !== "succeeded" || (made === undefined && !mustSign))
+      return { ...outcome, by: name };
+    if (made === undefined) throw malformed("a success that nobody vouches for");
+    const { by, at, page } = made;
+    if (made.data !== undefined) {
+      checkContent(page, made.data);
+      pages.set(page, made.data);
+    }
+    const data = pages.get(page);
+    if (data === undefined) throw malformed("a success without its page");
+    return { ...outcome, by: name, signed: { peer, by, at, page, data } };
   });
 }
 

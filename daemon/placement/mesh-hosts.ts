@@ -19,6 +19,7 @@ import type { Cid, RunRef } from "../../src/model/ids.ts";
 import type { LoadRecord } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
 import type { AttemptBatch, BatchResult } from "../../src/task/host-messages.ts";
+import type { FactSigner } from "../../src/trust/fact-page.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { PeerDirectory, PeerEvent } from "../../src/wire/peer-directory.ts";
 import type { Transport } from "../../src/wire/transport.ts";
@@ -41,6 +42,8 @@ export interface MeshHostsDeps {
   readonly logger: Logger;
   /** This peer's name, under which facts are made. */
   readonly name: string;
+  /** Vouches for them, and so must every other peer; without it, nobody does. */
+  readonly signer?: FactSigner;
   /** What this daemon may use of its machine. */
   readonly capacity: Capacity;
   /** Ballot under which this peer owns the run; workers obey no lower one. */
@@ -107,6 +110,7 @@ class PlacedHosts implements MeshHosts {
       worker: this.#worker,
       shelf,
       whereabouts: this.#whereabouts,
+      mustSign: deps.signer !== undefined,
       ballotOf: (run) => deps.ballotOf(run),
     });
     this.#adoption = {

@@ -36,6 +36,7 @@ import type { PeerBook } from "./peer-book.ts";
 import type { GrantItem, PlacementEffect, PlacementEvent } from "./placement-events.ts";
 import { ANSWER_MS_MAX, GRANT_MS_MAX, PART_BYTES_MAX, TICK_MS } from "./placement-limits.ts";
 import { PlacementMachine } from "./placement-machine.ts";
+import { checkedOutcomes } from "./signed-outcomes.ts";
 import type { Whereabouts } from "./whereabouts.ts";
 import type { Work } from "./work.ts";
 import type { WorkerService } from "./worker-service.ts";
@@ -50,6 +51,8 @@ export interface OwnerServiceDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Peers vouch for what they hand in. */
+  readonly mustSign: boolean;
   ballotOf(run: RunRef): number;
 }
 
@@ -181,7 +184,9 @@ export class OwnerService {
       return { verdict: this.#machine.isOwnLease(lease) ? "taken" : "unknown" };
     let outcomes: AttemptOutcome[];
     try {
-      outcomes = decodeOutcomes(message.outcomes, size, this.#deps.book.nameOf(from));
+      const name = this.#deps.book.nameOf(from);
+      const mustSign = this.#deps.mustSign;
+      outcomes = decodeOutcomes(message.outcomes, size, { peer: from, name, mustSign });
     } catch (error) {
       this.#deps.logger.warn("outcomes-malformed", { peer: from, lease });
       this.accept({ t: "misbehaved", peer: from, lease });
@@ -228,7 +233,7 @@ export class OwnerService {
           return this.#deps.worker.nothingFor(effect.peer);
         return this.#deps.transport.send(effect.peer, NOTHING, null);
       case "settle":
-        return this.#take(effect.ticket)?.resolve(effect.result);
+        return this.#settle(effect);
       case "fenced": {
         const open = this.#take(effect.ticket);
         if (open === undefined) return;
@@ -241,6 +246,17 @@ export class OwnerService {
         // It is swept with the other scratch files where this fails.
         return void rm(effect.scratchFile, { force: true }).catch(() => undefined);
     }
+  }
+
+  #settle({ ticket, result }: Extract<PlacementEffect, { t: "settle" }>): void {
+    const open = this.#take(ticket);
+    if (open === undefined) return;
+    const { outcomes, refused } = checkedOutcomes(open.work, result.outcomes);
+    for (const peer of refused) {
+      this.#deps.logger.error("facts-refused", { peer, step: open.work.batch.step });
+      queueMicrotask(() => this.accept({ t: "misbehaved", peer }));
+    }
+    open.resolve({ ...result, outcomes });
   }
 
   #take(id: number): OpenTicket | undefined {

@@ -77,8 +77,8 @@ export type PlacementEvent =
       readonly outcomes: LeaseOutcomes;
       readonly room?: Room;
     }
-  /** What it handed in makes no sense. */
-  | { readonly t: "misbehaved"; readonly peer: PeerId; readonly lease: string }
+  /** What it handed in makes no sense, or, without a lease, is not what it vouches for. */
+  | { readonly t: "misbehaved"; readonly peer: PeerId; readonly lease?: string }
   | { readonly t: "pulled"; readonly peer: PeerId; readonly room: Room }
   | {
       readonly t: "renewed";

@@ -238,9 +238,9 @@ export class PlacementMachine {
     }
   }
 
-  #lose(id: string, reason: string): void {
-    const lease = this.#tickets.lease(id);
-    if (lease === undefined) return;
+  #lose(id: string | undefined, reason: string): void {
+    const lease = id === undefined ? undefined : this.#tickets.lease(id);
+    if (id === undefined || lease === undefined) return;
     const peer = this.#book.nameOf(lease.peer);
     this.#account(lease.peer).granting.delete(id);
     this.#tickets.lose(id, { code: "PEER_LOST", details: { peer, reason } }, peer);

@@ -319,7 +319,7 @@ export class WorkerService {
     let { outcomes } = result;
     if (prepared !== undefined) {
       try {
-        await this.#execution.commit(work, prepared.code, result);
+        outcomes = await this.#execution.commit(work, prepared.code, result);
       } catch (error) {
         this.#deps.logger.error("commit-refused", { error: toErrorRecord(error).code });
         this.#machine.pause(this.#now() + STORE_PAUSE_MS);

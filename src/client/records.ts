@@ -5,14 +5,15 @@
 import { digestHexOf, parseCid } from "../artifact/cid.ts";
 import { decodeValue } from "../artifact/codec.ts";
 import type { FlowPackage } from "../code/flow-package.ts";
-import { MfError } from "../model/errors.ts";
+import { isMfError, MfError } from "../model/errors.ts";
 import type { Fact, FactRef } from "../model/fact.ts";
 import { runText, type Cid, type RunRef } from "../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../model/journal.ts";
+import type { PeerId } from "../model/peer.ts";
 import type { ContentLocation } from "../store/ports.ts";
 import { readLocation, streamLocation } from "../store/segment/segment-reader.ts";
 import { contentCodecOf } from "./content-codec.ts";
-import { FACTS_MAX, type ReadSide } from "./control/read-side.ts";
+import { FACTS_MAX, SIGNERS_MAX, type ReadSide, type SignerStanding } from "./control/read-side.ts";
 
 /** Contents that are located, and so brought, with one question. */
 const LOCATE_BATCH = 4096;
@@ -90,6 +91,42 @@ export class Records {
     const location = await this.#locate(id);
     const data = readVerified(id, location);
     return contentCodecOf(id, location) === "raw" ? data : decodeValue(data);
+  }
+
+  /** Where each of them is; undefined where no copy can be reached. */
+  async places(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
+    const found: (ContentLocation | undefined)[] = [];
+    for (let at = 0; at < ids.length; at += LOCATE_BATCH) {
+      const page = ids.slice(at, at + LOCATE_BATCH);
+      found.push(...((await this.#located(page)) ?? (await this.#oneByOne(page))));
+    }
+    return found;
+  }
+
+  async #oneByOne(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
+    const found: (ContentLocation | undefined)[] = [];
+    for (const id of ids) found.push((await this.#located([id]))?.[0]);
+    return found;
+  }
+
+  /** Undefined where one of them is nowhere, so that bringing them together failed. */
+  async #located(
+    ids: readonly Cid[],
+  ): Promise<readonly (ContentLocation | undefined)[] | undefined> {
+    try {
+      return await this.side.locate(ids);
+    } catch (error) {
+      if (isMfError(error, "CONTENT_MISSING")) return undefined;
+      throw error;
+    }
+  }
+
+  /** What this home knows of those who sign. */
+  async signers(peers: readonly PeerId[]): Promise<SignerStanding[]> {
+    const found: SignerStanding[] = [];
+    for (let at = 0; at < peers.length; at += SIGNERS_MAX)
+      found.push(...(await this.side.signers(peers.slice(at, at + SIGNERS_MAX))));
+    return found;
   }
 
   async #locate(id: Cid): Promise<ContentLocation> {

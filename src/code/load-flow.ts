@@ -1,10 +1,8 @@
 /** A flow file to what the engine runs: bundle, evaluated graph, parameters, and for each step the code that travels. */
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import * as esbuild from "esbuild";
 import { systemClock, type Clock } from "../env/clock.ts";
 import { MfError } from "../model/errors.ts";
-import type { CodeId } from "../model/ids.ts";
+import { scriptCodeId } from "./code-id.ts";
 import { bundleFlow } from "./bundle-flow.ts";
 import { cutSlice, type Slice, type SliceParts } from "./cut-slice.ts";
 import { evaluateFlow, type EvaluatedFlow } from "./evaluate-flow.ts";
@@ -125,7 +123,7 @@ async function scriptCode(module: FlowModule, slice: Slice, at: string): Promise
   const externals = externalsOf(module, slice);
   return {
     kind: "script",
-    codeId: await codeIdOf(slice, externals),
+    codeId: await scriptCodeId({ ...slice, externals }),
     slice: slice.slice,
     ...(slice.packages === undefined ? {} : { packages: slice.packages }),
     isStateless: slice.isStateless,
@@ -145,20 +143,4 @@ function externalsOf(module: FlowModule, slice: Slice): ExternalPackage[] {
     found.map((item) => [`${item.name}@${item.version}+${item.integrity}`, item]),
   );
   return [...unique.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** Comments and line breaks of the user's statements do not count; the packages' part nobody reformats. */
-async function codeIdOf(slice: Slice, externals: readonly ExternalPackage[]): Promise<CodeId> {
-  const canonical = await esbuild.transform(slice.slice, {
-    minifyWhitespace: true,
-    legalComments: "none",
-    charset: "utf8",
-    target: "esnext",
-  });
-  const identity = [
-    canonical.code,
-    slice.packages ?? "",
-    externals.map((item) => [item.name, item.version, item.integrity]),
-  ];
-  return createHash("sha256").update(JSON.stringify(identity)).digest("hex") as CodeId;
 }

@@ -14,6 +14,7 @@ import type { InputSource } from "../model/fact.ts";
 import type { Cid, CodeId, RunId, RunRef } from "../model/ids.ts";
 import { defined } from "../std/assert.ts";
 import type { Store } from "../store/ports.ts";
+import type { FactSigner } from "../trust/fact-page.ts";
 import { resolveVersion } from "./lookup/version.ts";
 import type { HostPool } from "./ports.ts";
 import type { Engine, RunHandle, RunRequest } from "./run-api.ts";
@@ -25,6 +26,7 @@ import { logDirectoryOf } from "./run/log-file.ts";
 import { ATTEMPT_MEM_BYTES_MAX, TASKS_MAX_DEFAULT } from "./run/run-limits.ts";
 import { pinnedVersion, readPastRun } from "./run/past-run.ts";
 import { type ReuseRule, type RunHistory, type RunStarted } from "./run/run-history.ts";
+import { factMaker } from "./run/fact-maker.ts";
 import { provenanceOf } from "./run/provenance.ts";
 import { refuseUnknownSteps } from "./run/rerun-steps.ts";
 import { RunService } from "./run/run-service.ts";
@@ -49,6 +51,8 @@ export interface EngineDeps {
   readonly peer: string;
   /** Of the program; stands in the run's beginning. */
   readonly version?: string;
+  /** Vouches for what is made here; without it, facts are unsigned. */
+  readonly signer?: FactSigner;
   /** What this machine has. @default what `machineCapacity` finds */
   readonly capacity?: Capacity;
   /** Where other machines run work too: what they have together, instead of this machine's. */
@@ -142,7 +146,7 @@ async function composeRun(deps: EngineParts, parts: RunParts): Promise<RunServic
   const share = deps.sharing.enter(sharedCodes(plan, rule));
   const turn = deps.turn ?? nextTurn;
   const service = new RunService(
-    { store, hosts, clock, logger, peer, contents, turn, share },
+    { store, hosts, clock, logger, maker: factMaker(deps), peer, contents, turn, share },
     {
       run,
       plan,
@@ -286,10 +290,11 @@ async function startEntry(
 
 interface Given {
   readonly flowPackage: FlowPackage;
-  readonly request: RunRequest;
+  readonly request: Pick<RunRequest, "params" | "sources">;
   readonly resolve: (pathspec: string) => Promise<InputSource>;
 }
 
+/** What is known before the run; `resolve`: what a from() stands for. @throws MfError PARAM_MISSING */
 export async function givenValues(
   { store }: { readonly store: Pick<Store, "putBytes"> },
   { flowPackage: { graph }, request, resolve }: Given,

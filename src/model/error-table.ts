@@ -246,6 +246,27 @@ export const ERROR_TABLE = {
     "Run {run} has ended ({state}).",
     "Run the flow again: finished tasks are reused.",
   ),
+  RUN_UNFINISHED: row(6, "Run {run} goes on ({state}).", "Wait for its end: `mf watch {run}`."),
+  RUN_DAMAGED: row(
+    7,
+    "Run {run} cannot be exported: {reason}.",
+    "`mf verify {run}` says all that is wrong with it.",
+  ),
+  PACK_INVALID: row(
+    7,
+    "{file} cannot be imported: {reason}.",
+    "Nothing of it was taken. Export the run again where it ran: `mf export RUN -o FILE`.",
+  ),
+  PACK_CONFLICT: row(
+    6,
+    "Another run {run} than the one in {file} is here.",
+    "Nothing was changed. Import it into another home: MF_HOME=DIR mf import {file}.",
+  ),
+  PACK_WITHOUT_DATA: row(
+    7,
+    "The data of {pathspec} is not here: run {run} was imported without data.",
+    "Import a pack of it that has data (`mf export` without --no-data), or run it again.",
+  ),
   PATHSPEC_INVALID: row(
     2,
     '"{text}" is not a pathspec: {reason}.',
@@ -337,6 +358,11 @@ export const ERROR_TABLE = {
     4,
     "Peer {peer} was lost while it ran the attempt: {reason}.",
     "It runs again elsewhere; `mf peers` shows who is there.",
+  ),
+  FACT_REFUSED: row(
+    7,
+    "Peer {peer} does not vouch for the result it handed in: {reason}.",
+    "It runs again; if {peer} does so again, look at it, or take its membership back: `mfd revoke {peer}`.",
   ),
   PEER_FENCED: row(
     6,

@@ -32,6 +32,8 @@ export interface Fact {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly rssBytesMax: number;
+  /** The content, signed by the peer that ran it, that lists this fact (src/trust). Undefined in facts of version 0.1. */
+  readonly page?: Cid;
 }
 
 /** One fact among those of its memo key: a step that is not repeatable may have several. Without `result`: the latest. */

@@ -141,6 +141,12 @@ export interface TaskCounts {
   readonly executed: number;
 }
 
+export interface RunImport {
+  /** Ms since 1970. */
+  readonly at: number;
+  readonly hasData: boolean;
+}
+
 /** A row of `mf ls`. */
 export interface RunSummary {
   readonly run: RunRef;
@@ -155,6 +161,8 @@ export interface RunSummary {
   readonly pid: number;
   /** Set where the run belongs to a mesh: its process may then be another peer's. */
   readonly owner?: RunOwner;
+  /** Set where it came here in a pack; without data, what is large stayed where it ran. */
+  readonly imported?: RunImport;
   readonly origin?: RunOrigin;
   readonly project?: string;
   readonly branch?: string;

@@ -5,6 +5,7 @@
 import type { ErrorRecord } from "../model/errors.ts";
 import type { TaskInputs } from "../model/fact.ts";
 import type { Cid } from "../model/ids.ts";
+import type { PeerId } from "../model/peer.ts";
 import type { ContentLocation, StoredOutput } from "../store/ports.ts";
 import type { PythonCode, ScriptCode } from "../code/flow-package.ts";
 
@@ -52,9 +53,23 @@ export interface AttemptOutcome {
   readonly error?: ErrorRecord;
   /** Name of the peer that ran it, where that was another one: its fact and content are durable there, and what is small comes along. */
   readonly by?: string;
+  /** Set with `by`: how its fact was made there, and the page that vouches for it. */
+  readonly signed?: SignedOutcome;
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly rssBytesMax: number;
+}
+
+/** What the peer that ran an attempt says of the fact it made of it. */
+export interface SignedOutcome {
+  readonly peer: PeerId;
+  /** `Fact.by`. */
+  readonly by: string;
+  /** `Fact.at`. */
+  readonly at: number;
+  readonly page: Cid;
+  /** The page itself, one for all outcomes on it. */
+  readonly data: Uint8Array;
 }
 
 export interface BatchResult {

@@ -95,6 +95,7 @@ export const runSummary = v.object({
   }),
   pid: count,
   owner: v.exactOptional(runOwner),
+  imported: v.exactOptional(v.object({ at: time, hasData: v.boolean() })),
   origin: v.exactOptional(runOrigin),
   project: v.exactOptional(nameText),
   branch: v.exactOptional(nameText),
@@ -119,6 +120,7 @@ export const fact = v.object({
   wallMs: time,
   cpuMs: time,
   rssBytesMax: time,
+  page: v.exactOptional(cid),
 });
 
 export const factRef = v.object({ memoKey, result: v.exactOptional(resultId) });

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import type { InputSource } from "../model/fact.ts";
 import { message } from "./message.ts";
-import { cid, count, errorRecord, memoKey } from "./noun-schemas.ts";
+import { cid, count, errorRecord, memoKey, nameText, time } from "./noun-schemas.ts";
 
 /** Attempts of one grant; the engine's batches are smaller (BATCH_ATTEMPTS_MAX). */
 export const GRANT_ATTEMPTS_MAX = 512;
@@ -73,6 +73,14 @@ const storedOutput = v.object({
   data: v.exactOptional(bytes),
 });
 
+/** As the worker made the fact. The page itself comes with the first outcome of a message that is on it. */
+const made = v.object({
+  by: nameText,
+  at: time,
+  page: cid,
+  data: v.exactOptional(bytes),
+});
+
 /** `position` counts within the grant. `lost` with PEER_LOST is the owner's word, never a worker's. */
 const wireOutcome = v.object({
   position: v.pipe(count, v.maxValue(GRANT_ATTEMPTS_MAX - 1)),
@@ -80,6 +88,7 @@ const wireOutcome = v.object({
   outputs: v.exactOptional(v.record(v.string(), storedOutput)),
   tables: v.exactOptional(v.record(v.string(), storedOutput)),
   error: v.exactOptional(errorRecord),
+  made: v.exactOptional(made),
   wallMs: size,
   cpuMs: size,
   rssBytesMax: size,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { keyPairOf, peerIdOf } from "../../daemon/admission/ed25519.ts";
+import { keyPairOf, peerIdOf } from "../../src/trust/ed25519.ts";
 import { parseTicket, type Ticket, ticketText } from "../../daemon/admission/ticket.ts";
 import { stepTickets, type Tickets } from "../../daemon/admission/ticket-machine.ts";
 import { isMfError } from "../../src/model/errors.ts";

@@ -100,6 +100,8 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
     facts: async (refs) => refs.map(() => undefined),
     marks: async () => [],
     reachable: async (ids) => ids.map(() => true),
+    signers: async (peers) => peers.map((peer) => ({ peer, standing: "unknown" })),
+    adopt: async () => undefined,
     mark: async () => [],
     collect: async () => ({ peers: [], unanswered: [] }),
     packageId: async () => "bafk" as Cid,

@@ -12,7 +12,7 @@ const MODEL = ["src/model", "src/std"];
 const ARTIFACT = ["src/graph", "src/artifact", ...MODEL];
 const CODE = ["src/flow", ...ARTIFACT, "src/env"];
 const TASK = ["src/store", "src/code", ...CODE];
-const ENGINE = ["src/engine", "src/engine/scheduler", "src/task", ...TASK];
+const ENGINE = ["src/engine", "src/engine/scheduler", "src/task", "src/trust", ...TASK];
 const RIM = ["src/wire", "src/env", ...MODEL];
 const SUBSYSTEM = ["src/wire", ...ENGINE];
 
@@ -34,6 +34,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   "src/artifact": {
     purpose: "values to bytes and back: codec, content ids, element tables",
     imports: MODEL,
+  },
+  "src/trust": {
+    purpose: "who vouches for facts: keys, signed pages of facts",
+    imports: [...ARTIFACT, "src/env"],
   },
   "src/wire": {
     purpose: "what peers say to each other: message schemas and limits, the Transport port",
@@ -85,7 +89,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   "daemon/admission": {
     purpose: "who may join: identity, tickets, certificates, revocation",
-    imports: RIM,
+    imports: ["src/trust", ...RIM],
   },
   "daemon/membership": {
     purpose: "who is alive: probes, suspicion, refutation, load records",

@@ -8,7 +8,7 @@ import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX, TAGS_MAX } from "../../model/mark.ts";
 import { RESULTS_KEPT_MAX, RUN_ORIGINS } from "../../model/journal.ts";
 import { MfError } from "../../model/errors.ts";
-import { PEER_ROLES } from "../../model/peer.ts";
+import { PEER_ROLES, type PeerId } from "../../model/peer.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   CollectRequest,
@@ -18,7 +18,9 @@ import type {
   MarkChange,
   SubmitRequest,
 } from "./daemon-side.ts";
-import { FACTS_MAX, type ReadSide } from "./read-side.ts";
+import { readAdoptedPart } from "../../wire/pack-schemas.ts";
+import type { AdoptedPart } from "../pack/adopt.ts";
+import { FACTS_MAX, SIGNERS_MAX, type ReadSide } from "./read-side.ts";
 
 export interface Question {
   readonly params: readonly unknown[];
@@ -51,6 +53,7 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   journal: (side, { params }) => side.journal(text(params[0])),
   facts: (side, { params }) => side.facts(factRefs(params[0])),
   marks: (side) => side.marks(),
+  signers: (side, { params }) => side.signers(peerIds(params[0])),
   packageId: (side, { params }) => side.packageId(text(params[0])),
   locate: (side, { params }) => side.locate(contentIds(params[0])),
   reachable: (side, { params }) => side.reachable(contentIds(params[0])),
@@ -67,6 +70,7 @@ const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
   collect: (side, { params, emit, signal }) =>
     side.collect(collectRequest(params[0]), emit, signal),
   putFile: (side, { params }) => side.putFile(text(params[0])),
+  adopt: (side, { params }) => side.adopt(adoptedPart(params[0])),
   watch: (side, { params, emit, signal }) => side.watch(text(params[0]), emit, signal),
   cancel: (side, { params }) => side.cancel(text(params[0])),
   logs: (side, { params, emit, signal }) => side.logs(logsRequest(params[0]), emit, signal),
@@ -136,6 +140,22 @@ function contentId(value: unknown): void {
     parseCid(id);
   } catch {
     throw badParameter("a content id");
+  }
+}
+
+function peerIds(value: unknown): PeerId[] {
+  if (!Array.isArray(value) || value.length > SIGNERS_MAX) throw badParameter("a list of peers");
+  return value.map((peer) => text(peer) as PeerId);
+}
+
+/** Checked as what comes from a peer is: it may be another program's. */
+function adoptedPart(value: unknown): AdoptedPart {
+  const part = record(value);
+  try {
+    return readAdoptedPart(part);
+  } catch (error) {
+    if (error instanceof RangeError) throw badParameter(`part of a pack: ${error.message}`);
+    throw error;
   }
 }
 

@@ -11,6 +11,7 @@ import type { GpuLoad, PeerId, PeerRole, PeerState } from "../../model/peer.ts";
 import type { RunEvent, RunProgress, RunResult } from "../../engine/run-api.ts";
 import type { SweepReport } from "../../store/ports.ts";
 import type { Emit } from "./control-protocol.ts";
+import type { AdoptedPart } from "../pack/adopt.ts";
 import type { ReadSide } from "./read-side.ts";
 
 export interface DaemonSide extends ReadSide {
@@ -34,6 +35,8 @@ export interface DaemonSide extends ReadSide {
   ): Promise<Collected>;
   /** Stores a file of this machine (a p.file parameter). */
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
+  /** Takes a part of a checked pack into this home's store. @throws MfError PACK_CONFLICT, STORE_FULL, CONTENT_MISMATCH */
+  adopt(part: AdoptedPart): Promise<void>;
   /** From now to the end of the run, whichever peer owns it; survives a change of owner. */
   watch(run: string, onEvent: Emit<WatchEvent>, signal: AbortSignal): Promise<RunResult>;
   /** Resolves once the owner has been told. @throws MfError RUN_NOT_FOUND, PEER_UNREACHABLE */

@@ -4,6 +4,7 @@ import type { RunProgress } from "../../engine/run-api.ts";
 import { runText, taskText, type RunRef } from "../../model/ids.ts";
 import type { Store } from "../../store/ports.ts";
 import { parseRunText } from "../collection/roots.ts";
+import { identityPeer } from "../../trust/identity-key.ts";
 import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
 import { listRuns, resolveRun, runStatus, withProgress } from "../runs.ts";
 import { listVersions } from "../versions.ts";
@@ -46,6 +47,10 @@ export function localReadSide(
     },
     facts: (refs) => store.getResults(refs),
     marks: () => store.marks(),
+    async signers(peers) {
+      const self = identityPeer(store.home);
+      return peers.map((peer) => ({ peer, standing: peer === self ? "self" : "unknown" }));
+    },
     async packageId(run) {
       const { run: ref } = await resolveRun(store, run);
       for await (const entry of store.journal(ref)) {

@@ -7,6 +7,7 @@ import type { Cid } from "../../model/ids.ts";
 import type { Fact, FactRef } from "../../model/fact.ts";
 import type { JournalEntry, RunSummary } from "../../model/journal.ts";
 import type { Mark } from "../../model/mark.ts";
+import type { PeerId } from "../../model/peer.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { ResolvedArtifact as ArtifactOfTask } from "../resolve-pathspec.ts";
 import type { RunStatus } from "../runs.ts";
@@ -31,11 +32,24 @@ export interface ReadSide {
   facts(refs: readonly FactRef[]): Promise<readonly (Fact | undefined)[]>;
   /** Tags, notes, pins and removals: what counts for each, also what was taken off. */
   marks(): Promise<readonly Mark[]>;
+  /** What this home knows of those who sign facts, in the order asked, at most SIGNERS_MAX. */
+  signers(peers: readonly PeerId[]): Promise<readonly SignerStanding[]>;
   /** Content id of the FlowPackage that the run was started with. */
   packageId(run: string): Promise<Cid>;
   locate(ids: readonly Cid[]): Promise<readonly (ContentLocation | undefined)[]>;
   /** In the order asked: is a copy here, or with a peer that answers? Brings nothing. */
   reachable(ids: readonly Cid[]): Promise<readonly boolean[]>;
+}
+
+/** Signers of one question. */
+export const SIGNERS_MAX = 4096;
+
+export interface SignerStanding {
+  readonly peer: PeerId;
+  /** `self`: this home's own key. `member`: certified by the issuer of this home's mesh, `revoked` since. `unknown`: by nobody known here. */
+  readonly standing: "self" | "member" | "revoked" | "unknown";
+  /** As its certificate says. */
+  readonly name?: string;
 }
 
 /** One row of `mf ls-versions --json`. */

@@ -27,6 +27,7 @@ export function remoteHolder(caller: ControlCaller): ReadSide & Pick<DaemonSide,
     },
     marks: () => ask("marks", []),
     mark: (changes) => ask("mark", [changes]),
+    signers: (peers) => ask("signers", [peers]),
     async locate(ids) {
       const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
       return found.map((location) => location ?? undefined);
@@ -45,6 +46,7 @@ export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
     prepare: () => ask("prepare", []),
     submit: (request) => ask("submit", [request]),
     putFile: (path) => ask("putFile", [path]),
+    adopt: (part) => ask("adopt", [part]),
     cancel: (run) => ask("cancel", [run]),
     invite: (request) => ask("invite", [request]),
     revoke: (peer) => ask("revoke", [peer]),

@@ -2,7 +2,6 @@
  * `mf plan`: which tasks of a run would be taken from what is stored, which would run, and why each; nothing runs and nothing is
  * written. The same for a store in this process and for a mesh behind a daemon.
  */
-import { contentIdOf } from "../../artifact/content.ts";
 import type { FlowPackage } from "../../code/flow-package.ts";
 import { givenValues } from "../../engine/engine.ts";
 import { planFlow, type FlowPlan, type StepPlan } from "../../engine/run/flow-plan.ts";
@@ -14,7 +13,7 @@ import { parentsOf } from "../../graph/queries.ts";
 import { MfError } from "../../model/errors.ts";
 import type { InputSource } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
-import type { Store } from "../../store/ports.ts";
+import { unstored } from "../../store/unstored.ts";
 import { defined } from "../../std/assert.ts";
 import { PastRuns } from "../explain/past-runs.ts";
 import { RunLibrary } from "../explain/run-library.ts";
@@ -58,7 +57,7 @@ export async function planRun(
     { store: unstored(contents) },
     {
       flowPackage,
-      request: { ...request, user: "" },
+      request,
       resolve: (pathspec) => versionOf(records, pathspec, request.versions),
     },
   );
@@ -107,17 +106,6 @@ async function versionOf(
   const { ref, path } = resolved.artifact;
   const id = pinned[pathspec] ?? ref.id;
   return path.length === 0 ? { k: "artifact", id } : { k: "artifact", id, path };
-}
-
-/** Ids as a store would give them; what they stand for is remembered in `contents` only. */
-function unstored(contents: Map<Cid, Uint8Array>): Pick<Store, "putBytes"> {
-  return {
-    async putBytes(data, codec) {
-      const id = contentIdOf(codec, data);
-      contents.set(id, data);
-      return { id, bytes: data.length };
-    },
-  };
 }
 
 interface ForecastDeps {

@@ -3,9 +3,7 @@
  * back, and commits what succeeded. A worker is free for the next batch before the results of this one are durable.
  */
 import { join } from "node:path";
-import type { Clock } from "../../env/clock.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
-import type { Fact } from "../../model/fact.ts";
 import { taskText, type Cid, type RunRef } from "../../model/ids.ts";
 import type { TaskSucceeded } from "../../model/journal.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
@@ -23,9 +21,10 @@ import { BATCH_YIELD_MS } from "../scheduler/batch-size.ts";
 import type { BatchScheduler, PlannedBatch } from "../scheduler/batch-scheduler.ts";
 import { addContentIds, type ContentCache } from "./content-cache.ts";
 import type { ElementLoader } from "./element-loader.ts";
+import type { FactMaker } from "./fact-maker.ts";
 import type { FlowPlan, StepPlan } from "./flow-plan.ts";
 import { logFileOf } from "./log-file.ts";
-import { inlineTables, outcomeRecord, type RecordedBatch } from "./outcome-record.ts";
+import { inlineTables, outcomeRecords, type RecordedBatch } from "./outcome-record.ts";
 import type { RunMachineEvent } from "./run-events.ts";
 import type { RunRecorder } from "./run-recorder.ts";
 import type { TaskUnit } from "./run-units.ts";
@@ -33,8 +32,7 @@ import type { TaskUnit } from "./run-units.ts";
 export interface AttemptRunnerDeps {
   readonly store: Pick<Store, "home" | "scratchDir">;
   readonly hosts: Pick<HostPool, "runBatch" | "bringsContent">;
-  readonly clock: Clock;
-  readonly peer: string;
+  readonly maker: FactMaker;
   readonly contents: ContentCache;
   readonly recorder: RunRecorder;
   readonly scheduler: BatchScheduler<TaskUnit>;
@@ -228,17 +226,15 @@ export class AttemptRunner {
     scratch: string | undefined,
   ): void {
     if (succeeded.length === 0 && scratch === undefined) return;
-    const { clock, peer, recorder, contents, accept } = this.#deps;
-    const at = clock.now();
-    const facts: Fact[] = [];
-    const inline: InlineContent[] = [];
+    const { maker, recorder, contents, accept } = this.#deps;
+    const outcomes = succeeded.map(([, outcome]) => outcome);
+    const { records, pages } = outcomeRecords(sent, outcomes, maker);
+    const inline: InlineContent[] = [...pages];
     const journal: TaskSucceeded[] = [];
     const after: (() => void)[] = [];
-    for (const [task, outcome] of succeeded) {
-      const by = outcome.by ?? peer;
-      const record = outcomeRecord(sent, outcome, { by, at });
-      const { fact, outputs, tables } = record;
-      facts.push(fact, ...record.elementFacts);
+    for (const [position, [task, outcome]] of succeeded.entries()) {
+      const by = outcome.by ?? maker.peer;
+      const { fact, outputs, tables } = defined(records[position]);
       inline.push(...outputs, ...inlineTables(tables));
       for (const table of tables) defined(this.#elements).noteTable(table);
       // Journaled before its fact was lost: the record stands, unless the task came to something else this time.
@@ -261,7 +257,7 @@ export class AttemptRunner {
       });
     }
     recorder.add({
-      facts,
+      facts: records.flatMap(({ fact, elementFacts }) => [fact, ...elementFacts]),
       inline,
       succeeded: journal,
       after,

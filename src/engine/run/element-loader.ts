@@ -9,13 +9,13 @@ import {
   type ElementTable,
 } from "../../artifact/element-table.ts";
 import { parseCid } from "../../artifact/cid.ts";
-import type { Clock } from "../../env/clock.ts";
 import { MfError } from "../../model/errors.ts";
 import type { InputSource } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
 import type { ContentLocation, Store } from "../../store/ports.ts";
 import type { HostPool } from "../ports.ts";
 import type { ContentCache } from "./content-cache.ts";
+import type { FactMaker } from "./fact-maker.ts";
 import { elementsFact, elementsKey, ELEMENTS_OUTPUT } from "./element-memo.ts";
 import { contentId } from "./memo-key.ts";
 import type { ElementTableOf } from "./outcome-record.ts";
@@ -27,8 +27,7 @@ export interface ElementLoaderDeps {
   readonly hosts: Pick<HostPool, "splitContent" | "bring">;
   readonly contents: ContentCache;
   readonly recorder: Pick<RunRecorder, "add">;
-  readonly clock: Clock;
-  readonly peer: string;
+  readonly maker: FactMaker;
   /** A fresh path for a scratch segment. */
   readonly scratchFile: () => string;
 }
@@ -94,7 +93,7 @@ export class ElementLoader {
   }
 
   async #split({ step, id, path, listId }: StoredList): Promise<Uint8Array> {
-    const { contents, hosts, recorder, clock, peer } = this.#deps;
+    const { contents, hosts, recorder, maker } = this.#deps;
     let content: ContentLocation | undefined = (await contents.locate([id])).get(id);
     if (content === undefined && hosts.bring !== undefined) {
       await hosts.bring([id]);
@@ -111,10 +110,12 @@ export class ElementLoader {
       scratchFile: this.#deps.scratchFile(),
     });
     const { ref, data } = result.table;
+    const fact = elementsFact(listId, ref, { by: maker.peer, at: maker.now() });
+    const { groups, pages } = maker.sign([[fact]]);
     await new Promise<void>((resolve) => {
       recorder.add({
-        facts: [elementsFact(listId, ref, { by: peer, at: clock.now() })],
-        inline: data === undefined ? [] : [{ id: ref.id, data }],
+        facts: groups.flat(),
+        inline: data === undefined ? pages : [...pages, { id: ref.id, data }],
         ...(result.scratchFile === undefined ? {} : { scratch: result.scratchFile }),
         after: [resolve],
       });

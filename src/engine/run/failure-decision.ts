@@ -34,13 +34,17 @@ export interface LossHistory {
   isAlone: boolean;
 }
 
+/** Its peer is gone, or does not vouch for what it made: the task is not why. */
+export function isPeersFault({ code }: ErrorRecord): boolean {
+  return code === "PEER_LOST" || code === "FACT_REFUSED";
+}
+
 /** Counts a lost attempt. A task whose host died may be why, so it goes on alone; one whose peer is gone is not. */
 export function countLoss(
   task: LossHistory,
   error: ErrorRecord = HOST_DIED,
 ): { readonly error: ErrorRecord; readonly isGivenUp: boolean } {
-  if (error.code === "PEER_LOST")
-    return { error, isGivenUp: ++task.peerLosses >= TASK_PEER_LOSSES_MAX };
+  if (isPeersFault(error)) return { error, isGivenUp: ++task.peerLosses >= TASK_PEER_LOSSES_MAX };
   task.isAlone = true;
   return { error, isGivenUp: ++task.losses >= TASK_LOSSES_MAX };
 }

@@ -6,9 +6,11 @@ import type { ArtifactRef, Fact } from "../../model/fact.ts";
 import type { Cid } from "../../model/ids.ts";
 import { defined } from "../../std/assert.ts";
 import type { InlineContent, StoredOutput } from "../../store/ports.ts";
-import type { AttemptBatch, AttemptOutcome } from "../../task/host-messages.ts";
+import type { AttemptBatch, AttemptOutcome, SignedOutcome } from "../../task/host-messages.ts";
+import { onPage } from "../../trust/fact-page.ts";
 import type { BatchOrigin } from "../ports.ts";
 import { elementsFact } from "./element-memo.ts";
+import type { FactMaker } from "./fact-maker.ts";
 
 /** A batch as far as facts are concerned. */
 export interface RecordedBatch {
@@ -68,6 +70,55 @@ export function outcomeRecord(
     outputs,
     tables,
   };
+}
+
+/** What other peers made stays as they vouch for it; what was made here is signed here. */
+export function outcomeRecords(
+  recorded: RecordedBatch,
+  outcomes: readonly AttemptOutcome[],
+  maker: FactMaker,
+): { readonly records: readonly OutcomeRecord[]; readonly pages: readonly InlineContent[] } {
+  const at = maker.now();
+  const pages = new Map<Cid, Uint8Array>();
+  const own: Fact[][] = [];
+  const records = outcomes.map((outcome) => {
+    const { signed } = outcome;
+    if (signed !== undefined) {
+      pages.set(signed.page, signed.data);
+      return signedRecord(recorded, outcome, signed);
+    }
+    const record = outcomeRecord(recorded, outcome, { by: outcome.by ?? maker.peer, at });
+    if (outcome.by === undefined) own.push([record.fact, ...record.elementFacts]);
+    return record;
+  });
+  if (own.length > 0) signOwn(records, outcomes, { own, maker, pages });
+  return { records, pages: Array.from(pages, ([id, data]) => ({ id, data })) };
+}
+
+/** As the peer that ran it made it: the same time, the same name, on its page. */
+export function signedRecord(
+  recorded: RecordedBatch,
+  outcome: AttemptOutcome,
+  { by, at, page }: SignedOutcome,
+): OutcomeRecord {
+  const record = outcomeRecord(recorded, outcome, { by, at });
+  const [fact, ...elementFacts] = onPage([record.fact, ...record.elementFacts], page);
+  return { ...record, fact: defined(fact), elementFacts };
+}
+
+function signOwn(
+  records: OutcomeRecord[],
+  outcomes: readonly AttemptOutcome[],
+  { own, maker, pages }: { own: Fact[][]; maker: FactMaker; pages: Map<Cid, Uint8Array> },
+): void {
+  const signed = maker.sign(own);
+  for (const { id, data } of signed.pages) pages.set(id, data);
+  const groups = signed.groups.values();
+  for (const [position, record] of records.entries()) {
+    if (outcomes[position]?.by !== undefined) continue;
+    const [fact, ...elementFacts] = defined(groups.next().value, "a group for each");
+    records[position] = { ...record, fact: defined(fact), elementFacts };
+  }
 }
 
 function tablesOf({ tables, outputs }: AttemptOutcome): ElementTableOf[] {

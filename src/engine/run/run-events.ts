@@ -40,7 +40,7 @@ export type RunMachineEvent =
       readonly by?: string;
     }
   | { readonly t: "attempt-cancelled"; readonly task: TaskUnit }
-  /** `error` PEER_LOST: its peer is gone. Otherwise its shared host died. */
+  /** `error` PEER_LOST or FACT_REFUSED: its peer is gone, or not to be believed. Otherwise its shared host died. */
   | {
       readonly t: "attempt-lost";
       readonly task: TaskUnit;

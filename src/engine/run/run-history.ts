@@ -12,7 +12,7 @@ import {
   type TaskRef,
 } from "../../model/ids.ts";
 import type { JournalEntry } from "../../model/journal.ts";
-import { decideFailure } from "./failure-decision.ts";
+import { decideFailure, isPeersFault } from "./failure-decision.ts";
 import type { PastTask } from "./past-task.ts";
 import type { TaskUnit } from "./run-units.ts";
 
@@ -87,7 +87,7 @@ function afterFailure(
   past: PastTask,
   { attempt, outcome, final, error }: Extract<JournalEntry, { t: "attempt-failed" }>,
 ): PastTask {
-  const isPeer = error.code === "PEER_LOST";
+  const isPeer = isPeersFault(error);
   return {
     ...past,
     attempt: attempt + 1,

@@ -22,6 +22,7 @@ import type { ContentCache } from "./content-cache.ts";
 import { cutOffs } from "./cut-offs.ts";
 import { ElementLoader } from "./element-loader.ts";
 import { FactLookUps } from "./fact-look-ups.ts";
+import type { FactMaker } from "./fact-maker.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import type { GivenValues } from "./input-resolution.ts";
 import { failureEntry, type AttemptFailure, type RunEffect } from "./run-events.ts";
@@ -40,6 +41,7 @@ export interface RunServiceDeps {
   readonly logger: Logger;
   readonly turn: () => Promise<void>;
   readonly peer: string;
+  readonly maker: FactMaker;
   readonly contents: ContentCache;
   readonly share: RunShare;
 }
@@ -102,7 +104,7 @@ export class RunService implements RunHandle {
     const leave = (): void => this.#lookUps.leave();
     this.finished.then(leave, leave);
     this.#startedAtMs = deps.clock.monotonic();
-    const { store, hosts, clock, turn, peer, contents } = deps;
+    const { store, hosts, clock, turn, maker, contents } = deps;
     this.#machine = new RunMachine(options.plan, options);
     this.#scheduler = new BatchScheduler(options.plan.steps.values(), options.limits);
     this.#lookUps = new FactLookUps(deps, {
@@ -129,8 +131,7 @@ export class RunService implements RunHandle {
       {
         store,
         hosts,
-        clock,
-        peer,
+        maker,
         contents,
         recorder: this.#recorder,
         scheduler: this.#scheduler,
@@ -145,8 +146,7 @@ export class RunService implements RunHandle {
       hosts,
       contents,
       recorder: this.#recorder,
-      clock,
-      peer,
+      maker,
       scratchFile: () => this.#attempts.scratchFile(),
     });
     this.#attempts.useElements(this.#elements);

@@ -124,13 +124,16 @@ export function encodeFact(fact: Fact): Uint8Array {
     fact.wallMs,
     fact.cpuMs,
     fact.rssBytesMax,
+    ...(fact.page === undefined ? [] : [fact.page]),
   ]).data;
 }
 
 /** Undefined where the row is damaged: a fact that cannot be read is a fact that is not there. */
 export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
   const row = decodeRow(value);
-  if (!Array.isArray(row) || row.length !== 14 || row[0] !== 1) return undefined;
+  if (!Array.isArray(row) || row[0] !== 1) return undefined;
+  // Rows of version 0.1 know no page.
+  if (row.length !== 14 && row.length !== 15) return undefined;
   const [v, memoKey, flow, step, code, env, seed, inputs, outputs, by, at, wallMs, cpuMs, rss] =
     row as [1, MemoKey, string, string, Fact["code"], string, string, string[], unknown[], string] &
       number[];
@@ -157,6 +160,7 @@ export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
     wallMs: wallMs ?? 0,
     cpuMs: cpuMs ?? 0,
     rssBytesMax: rss ?? 0,
+    ...(row.length === 14 ? {} : { page: row[14] as Cid }),
   };
 }
 

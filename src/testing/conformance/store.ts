@@ -74,6 +74,8 @@ async function fileHasIdOfBytes(store: Store): Promise<void> {
 async function factsComeBack(store: Store): Promise<void> {
   const { id } = await store.putBytes(Uint8Array.of(1), "raw");
   const facts = ["bb", "aa", "cc"].map((key) => sampleFact(key, id));
+  // One is on a page, the others are as version 0.1 made them.
+  facts[1] = { ...sampleFact("aa", id), page: id };
   await store.commit({ facts });
   const [b, missing, a] = await store.getFacts(["bb", "zz", "aa"] as MemoKey[]);
   assert.deepEqual([b, missing, a], [facts[0], undefined, facts[1]]);

@@ -81,7 +81,9 @@ test("bytes from a peer are refused as malformed or understood, never anything e
       isRefused(() => GRANT.query.decode(data));
       isRefused(() => HAND_IN.query.decode(data));
       isRefused(() => RENEW.message.decode(data));
-      isRefused(() => decodeOutcomes([data], 3, "x"));
+      isRefused(() =>
+        decodeOutcomes([data], 3, { peer: "x" as PeerId, name: "x", mustSign: false }),
+      );
       isRefused(() =>
         decodeGrant({ attempts: [data], contents: [] } as unknown as Parameters<
           typeof decodeGrant

@@ -5,12 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
-import {
-  isSignedBy,
-  keyPairOf,
-  peerIdOf,
-  publicKeyOf,
-} from "../../../../daemon/admission/ed25519.ts";
+import { isSignedBy, keyPairOf, peerIdOf, publicKeyOf } from "../../../../src/trust/ed25519.ts";
 import { openIdentity } from "../../../../daemon/admission/identity.ts";
 import { systemRandom } from "../../../../src/env/random.ts";
 import { isMfError } from "../../../../src/model/errors.ts";

@@ -38,11 +38,13 @@ function parts(more: Partial<DaemonSideParts> = {}): DaemonSideParts {
     ownership: { submit: async () => ({ handle: { run: RUN_REF }, copies: 2 }) },
     mark: async () => [],
     collect: async () => ({ peers: [], unanswered: [] }),
+    adopt: async () => undefined,
     warm: () => undefined,
     name: "ada",
     addresses: () => ["/ip4/10.0.0.1/tcp/4001"],
     admission: {
       invite: () => ({ ticket: "mf1-x", expiresAt: 5 }),
+      standingOf: (peer) => ({ peer, standing: "unknown" }),
       revoke: (name) => ({ peer: bob.id, name }),
     },
     status: catalog.daemonStatus,

@@ -36,6 +36,7 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
   const side = createDaemonSide({
     mark: async () => [],
     collect: async () => ({ peers: [], unanswered: [] }),
+    adopt: async () => undefined,
     warm: () => undefined,
     catalog: ada.catalog,
     directory: ada.directory,
@@ -60,6 +61,7 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
     addresses: () => [],
     admission: {
       invite: () => ({ ticket: "mf1-x", expiresAt: 5 }),
+      standingOf: (peer) => ({ peer, standing: "unknown" }),
       revoke: (name) => ({ peer: ada.id, name }),
     },
     status: plain.daemonStatus,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JournalCopy } from "../../../../daemon/ownership/journal-copy.ts";
-import { entryBytes, wireEntry } from "../../../../daemon/ownership/wire-entry.ts";
+import { entryBytes, wireEntry } from "../../../../src/wire/wire-entry.ts";
 import { fencedBy } from "../../../../daemon/ownership/fenced-by.ts";
 import { cidOf } from "../../../../src/artifact/cid.ts";
 import { isMfError, MfError } from "../../../../src/model/errors.ts";

@@ -75,6 +75,8 @@ const terms = (positions: readonly number[]) => ({
 
 const isMalformed = (error: unknown): boolean => isMfError(error, "MESSAGE_MALFORMED");
 
+const BOB = { peer: "bob" as PeerId, name: "bob", mustSign: false };
+
 test("a grant arrives as the batch that was sent", () => {
   const x = content(1);
   const nested: InputSource = {
@@ -168,7 +170,7 @@ test("outcomes arrive as they were, in as many parts as they need", () => {
   const arrived = parts.flatMap((part) => {
     const message = { lease: "x-1", run: { flow: "f", id: "r" as RunId }, outcomes: part, room };
     const bytes = HAND_IN.query.encode({ ...message, isLast: true, isUnfit: false });
-    return decodeOutcomes(HAND_IN.query.decode(bytes).outcomes, 300, "bob");
+    return decodeOutcomes(HAND_IN.query.decode(bytes).outcomes, 300, BOB);
   });
   assert.deepEqual(
     arrived.map(({ position, by }) => [position, by]),
@@ -185,7 +187,7 @@ test("outputs that are too many for one message stay at the worker", () => {
     ]),
   );
   const parts = encodeOutcomes([{ position: 0, result: "succeeded", outputs, ...base }]);
-  const [outcome] = decodeOutcomes(parts.flat(), 1, "bob");
+  const [outcome] = decodeOutcomes(parts.flat(), 1, BOB);
   assert.equal(Object.keys(outcome?.outputs ?? {}).length, 200);
   assert.equal(outcome?.outputs?.["y0"]?.data, undefined);
 });
@@ -195,7 +197,7 @@ test("what a step threw travels as far as JSON can say it", () => {
   details["self"] = details;
   const error = { code: "STEP_THREW" as const, details, stack: "at x" };
   const parts = encodeOutcomes([{ position: 0, result: "failed", error, ...base }]);
-  const [outcome] = decodeOutcomes(parts.flat(), 1, "bob");
+  const [outcome] = decodeOutcomes(parts.flat(), 1, BOB);
   assert.equal(outcome?.error?.code, "STEP_THREW");
   assert.equal(outcome.error.stack, "at x");
 });
@@ -219,5 +221,5 @@ test("outcomes that cannot be are refused", () => {
   ];
   assert.ok(data.length > 0);
   for (const outcomes of wrong)
-    assert.throws(() => decodeOutcomes(encodeOutcomes(outcomes).flat(), 2, "bob"), isMalformed);
+    assert.throws(() => decodeOutcomes(encodeOutcomes(outcomes).flat(), 2, BOB), isMalformed);
 });

@@ -6,9 +6,9 @@ import {
   sign as signBytes,
   verify as verifyBytes,
 } from "node:crypto";
-import type { PeerId } from "../../src/model/peer.ts";
-import { assert } from "../../src/std/assert.ts";
-import { base58Decode, base58Encode } from "../../src/std/base58.ts";
+import type { PeerId } from "../model/peer.ts";
+import { assert } from "../std/assert.ts";
+import { base58Decode, base58Encode } from "../std/base58.ts";
 
 /** PKCS #8 and SPKI around the 32 bytes (RFC 8410); node:crypto takes no raw keys. */
 const PRIVATE_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");

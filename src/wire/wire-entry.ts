@@ -2,9 +2,12 @@
  * A journal entry as it is sent: texts for people are cut to what a message may carry. A step may throw a message of megabytes; its
  * owner keeps the whole of it, other copies the beginning.
  */
-import type { ErrorRecord } from "../../src/model/errors.ts";
-import type { JournalEntry } from "../../src/model/journal.ts";
-import { ERROR_BYTES_MAX, TEXT_CHARS_MAX } from "./ownership-limits.ts";
+import type { ErrorRecord } from "../model/errors.ts";
+import type { JournalEntry } from "../model/journal.ts";
+
+/** Of one entry: what a step threw, and a parameter's text for people. */
+const ERROR_BYTES_MAX = 32 * 1024;
+const TEXT_CHARS_MAX = 4096;
 
 export function wireEntry(entry: JournalEntry): JournalEntry {
   switch (entry.t) {
