@@ -5,6 +5,7 @@ import type { Action, CommandContext } from "./command-context.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
+import { addVersionCommands, VERSION_COMMAND_NAMES } from "./version-commands.ts";
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
 export async function runProgram(
@@ -55,7 +56,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "ls",
   "status",
   "logs",
-  "ls-versions",
+  ...VERSION_COMMAND_NAMES,
   "get",
   "init",
   "completion",
@@ -82,6 +83,7 @@ export function createProgram(
   addFlowCommands(program, choose);
   addMeshCommands(program, choose);
   addReadCommands(program, choose);
+  addVersionCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
     command.exitOverride();
@@ -178,15 +180,6 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
     .action((pathspec, options) =>
       choose(async (context) =>
         (await import("./commands/logs.ts")).logsCommand(context, pathspec, options),
-      ),
-    );
-  program
-    .command("ls-versions")
-    .description("every stored version of artifacts, newest first")
-    .argument("[artifact]", "flow[/step[/artifact]]")
-    .action((prefix, options) =>
-      choose(async (context) =>
-        (await import("./commands/ls-versions.ts")).lsVersionsCommand(context, prefix, options),
       ),
     );
   program

@@ -22,6 +22,12 @@ export interface ToldRun {
   readonly packageId?: Cid;
 }
 
+export interface HeldRun {
+  readonly summary: RunSummary;
+  /** This one first, where it is among them. */
+  readonly peers: readonly PeerId[];
+}
+
 export class RunFinder {
   readonly #asker: PeerAsker;
 
@@ -31,6 +37,11 @@ export class RunFinder {
 
   /** Newest first. */
   async runs(flow?: string): Promise<RunSummary[]> {
+    return (await this.held(flow)).map(({ summary }) => summary);
+  }
+
+  /** Newest first, each with the peers that have its journal as far as anybody does. */
+  async held(flow?: string): Promise<HeldRun[]> {
     const answers = await this.#asker.everybody((peer) =>
       this.#asker.pages(ROWS_PER_PEER_MAX, (from) =>
         this.#asker.one(peer, askRuns, {
@@ -40,19 +51,18 @@ export class RunFinder {
         }),
       ),
     );
-    const best = new Map<string, ToldRun>();
+    const best = new Map<string, ToldRun & { peers: PeerId[] }>();
     for (const { peer, answer } of answers) {
       for (const summary of answer) {
         if (flow !== undefined && summary.run.flow !== flow) continue;
-        const told: ToldRun = { peer, summary, isLive: false };
+        const told = { peer, summary, isLive: false, peers: [peer] };
         const key = runText(summary.run);
         const other = best.get(key);
         if (other === undefined || knowsMore(told, other)) best.set(key, told);
+        else if (!knowsMore(other, told)) other.peers.push(peer);
       }
     }
-    return [...best.values()]
-      .map(({ summary }) => summary)
-      .sort((a, b) => b.createdAt - a.createdAt);
+    return [...best.values()].sort((a, b) => b.summary.createdAt - a.summary.createdAt);
   }
 
   /** `flow/id`, with `latest` or a unique beginning. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */

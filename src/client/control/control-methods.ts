@@ -7,6 +7,7 @@ import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
+import { VERSION_KINDS, type VersionKind, type VersionsQuery } from "../versions/version-query.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   DaemonSide,
@@ -29,6 +30,8 @@ type Call<S> = (side: S, question: Question) => Promise<unknown>;
 /** Of one question: more are asked in pages by whoever asks. */
 const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
+/** Tags and parameters that one question may filter by. */
+const FILTERS_MAX = 64;
 /** Marks of one question. */
 const MARKS_MAX = 4096;
 
@@ -36,7 +39,7 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   runs: (side, { params }) => side.runs(optionalText(params[0])),
   run: (side, { params }) => side.run(text(params[0])),
   status: (side, { params }) => side.status(text(params[0])),
-  versions: (side, { params }) => side.versions(optionalText(params[0])),
+  versions: (side, { params }) => side.versions(versionsQuery(params[0])),
   resolve: (side, { params }) => side.resolve(text(params[0])),
   journal: (side, { params }) => side.journal(text(params[0])),
   facts: (side, { params }) => side.facts(factRefs(params[0])),
@@ -126,6 +129,29 @@ function markChanges(value: unknown): MarkChange[] {
     const change = { kind: known, on: text(on), name, user: text(user) };
     return set === undefined ? change : { ...change, value: set };
   });
+}
+
+function versionsQuery(value: unknown): VersionsQuery {
+  // An `mf` of version 0.1 sends only the prefix.
+  if (value === undefined || value === null || typeof value === "string")
+    return typeof value === "string" && value !== "" ? { prefix: text(value) } : {};
+  const query = record(value);
+  for (const name of ["prefix", "user", "run", "peer"]) {
+    const given = query[name];
+    if (given !== undefined && (typeof given !== "string" || given.length > TEXT_CHARS_MAX))
+      throw badParameter("a text");
+  }
+  for (const name of ["since", "until", "limit"])
+    if (query[name] !== undefined && !(Number(query[name]) >= 0)) throw badParameter("a number");
+  const { what = [], tags = [], params = {} } = query;
+  if (!Array.isArray(what) || !what.every((kind) => VERSION_KINDS.includes(kind as VersionKind)))
+    throw badParameter(`kinds of versions (${VERSION_KINDS.join(", ")})`);
+  if (!Array.isArray(tags) || tags.length > FILTERS_MAX) throw badParameter("a short list of tags");
+  for (const tag of tags) text(tag);
+  const values = Object.values(record(params));
+  if (values.length > FILTERS_MAX || !values.every((entry) => typeof entry === "string"))
+    throw badParameter("a few parameters");
+  return query;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -10,7 +10,8 @@ import type { Mark } from "../../model/mark.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { ResolvedArtifact as ArtifactOfTask } from "../resolve-pathspec.ts";
 import type { RunStatus } from "../runs.ts";
-import type { ArtifactVersion } from "../versions.ts";
+import type { VersionList } from "../versions/list-versions.ts";
+import type { VersionsQuery } from "../versions/version-query.ts";
 
 /** Facts of one question. */
 export const FACTS_MAX = 4096;
@@ -21,8 +22,8 @@ export interface ReadSide {
   /** `run` is `flow/id`, with `latest` or a unique prefix for the id. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
   run(run: string): Promise<RunSummary>;
   status(run: string): Promise<RunStatus>;
-  /** Newest first; `prefix` is flow[/step[/artifact]]. */
-  versions(prefix?: string): Promise<readonly VersionRow[]>;
+  /** Newest first. @throws MfError PATHSPEC_INVALID */
+  versions(query?: VersionsQuery): Promise<VersionList>;
   /** @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS, RUN_NOT_FOUND */
   resolve(pathspec: string): Promise<ResolvedPathspec>;
   /** Everything that is known of a run, in order. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
@@ -35,12 +36,6 @@ export interface ReadSide {
   packageId(run: string): Promise<Cid>;
   locate(ids: readonly Cid[]): Promise<readonly (ContentLocation | undefined)[]>;
 }
-
-/** One row of `mf ls-versions --json`. */
-export type VersionRow = Pick<
-  ArtifactVersion,
-  "artifact" | "id" | "run" | "at" | "by" | "bytes" | "peers"
->;
 
 /** What a pathspec or `c:id` names. */
 export type ResolvedPathspec =

@@ -16,7 +16,7 @@ export function remoteReadSide(caller: ControlCaller): ReadSide {
     runs: (flow) => ask("runs", [flow]),
     run: (run) => ask("run", [run]),
     status: (run) => ask("status", [run]),
-    versions: (prefix) => ask("versions", [prefix]),
+    versions: (query) => ask("versions", [query]),
     resolve: (pathspec) => ask("resolve", [pathspec]),
     packageId: (run) => ask("packageId", [run]),
     journal: (run) => ask("journal", [run]),
