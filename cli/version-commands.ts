@@ -106,9 +106,8 @@ function addDiff(program: Command, choose: (action: Action) => void): void {
       ].join("\n"),
     )
     .action((a, b, options) =>
-      choose(async (context) => {
-        void [a, b, options, context];
-        return 0;
-      }),
+      choose(async (context) =>
+        (await import("./commands/diff.ts")).diffCommand(context, [a, b], options),
+      ),
     );
 }

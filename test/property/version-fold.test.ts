@@ -1,35 +1,33 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { assert as check, infiniteStream, nat, property, record, uniqueArray } from "fast-check";
 import { VersionFold, type VersionPart } from "../../src/client/versions/version-fold.ts";
 
 /** One sighting a run and name, as journals give them: who made a content is the same in whichever run it is seen. */
-const sightings = fc
-  .uniqueArray(
-    fc.record({ run: fc.nat(6), name: fc.nat(2), content: fc.nat(2), made: fc.nat(3) }),
-    { maxLength: 20, selector: ({ run, name }) => `${run} ${name}` },
-  )
-  .map((list) =>
-    list.map(({ run, name, content, made }): VersionPart => {
-      const text = `f/r${run}`;
-      return {
-        what: "artifact",
-        artifact: `f/s/${name}`,
-        id: `b${content}`,
-        run: text,
-        runAt: run,
-        user: `u${run}`,
-        at: made,
-        by: `p${made}`,
-        lastRun: text,
-        seenAt: run + 0.5,
-        seen: 1,
-        bytes: content,
-        kind: "number",
-        code: "c",
-      };
-    }),
-  );
+const sightings = uniqueArray(
+  record({ run: nat(6), name: nat(2), content: nat(2), made: nat(3) }),
+  { maxLength: 20, selector: ({ run, name }) => `${run} ${name}` },
+).map((list) =>
+  list.map(({ run, name, content, made }): VersionPart => {
+    const text = `f/r${run}`;
+    return {
+      what: "artifact",
+      artifact: `f/s/${name}`,
+      id: `b${content}`,
+      run: text,
+      runAt: run,
+      user: `u${run}`,
+      at: made,
+      by: `p${made}`,
+      lastRun: text,
+      seenAt: run + 0.5,
+      seen: 1,
+      bytes: content,
+      kind: "number",
+      code: "c",
+    };
+  }),
+);
 
 const folded = (parts: readonly VersionPart[]): VersionPart[] => {
   const fold = new VersionFold();
@@ -38,8 +36,8 @@ const folded = (parts: readonly VersionPart[]): VersionPart[] => {
 };
 
 test("parts come to the same in any order and in any grouping", () => {
-  fc.assert(
-    fc.property(sightings, fc.infiniteStream(fc.nat()), (parts, chance) => {
+  check(
+    property(sightings, infiniteStream(nat()), (parts, chance) => {
       const draw = (): number => chance.next().value as number;
       const shuffled = parts
         .map((part) => ({ part, at: draw() }))
@@ -56,8 +54,8 @@ test("parts come to the same in any order and in any grouping", () => {
 });
 
 test("closed, it counts only what it has kept", () => {
-  fc.assert(
-    fc.property(sightings, fc.nat(5), (parts, keep) => {
+  check(
+    property(sightings, nat(5), (parts, keep) => {
       const fold = new VersionFold();
       for (const part of parts) fold.add(part);
       const kept = fold

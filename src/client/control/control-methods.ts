@@ -7,7 +7,7 @@ import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
-import { VERSION_KINDS, type VersionKind, type VersionsQuery } from "../versions/version-query.ts";
+import { VERSION_KINDS, type VersionsQuery } from "../versions/version-query.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   DaemonSide,
@@ -132,26 +132,28 @@ function markChanges(value: unknown): MarkChange[] {
 }
 
 function versionsQuery(value: unknown): VersionsQuery {
-  // An `mf` of version 0.1 sends only the prefix.
-  if (value === undefined || value === null || typeof value === "string")
-    return typeof value === "string" && value !== "" ? { prefix: text(value) } : {};
+  if (value === undefined || value === null) return {};
   const query = record(value);
-  for (const name of ["prefix", "user", "run", "peer"]) {
-    const given = query[name];
-    if (given !== undefined && (typeof given !== "string" || given.length > TEXT_CHARS_MAX))
-      throw badParameter("a text");
-  }
+  for (const name of ["prefix", "user", "run", "peer"])
+    if (!isText(query[name] ?? "")) throw badParameter("a text");
   for (const name of ["since", "until", "limit"])
-    if (query[name] !== undefined && !(Number(query[name]) >= 0)) throw badParameter("a number");
+    if (!Number.isFinite(query[name] ?? 0)) throw badParameter("a number");
   const { what = [], tags = [], params = {} } = query;
-  if (!Array.isArray(what) || !what.every((kind) => VERSION_KINDS.includes(kind as VersionKind)))
+  const kinds: readonly unknown[] = VERSION_KINDS;
+  if (!isShortList(what) || !what.every((kind) => kinds.includes(kind)))
     throw badParameter(`kinds of versions (${VERSION_KINDS.join(", ")})`);
-  if (!Array.isArray(tags) || tags.length > FILTERS_MAX) throw badParameter("a short list of tags");
-  for (const tag of tags) text(tag);
+  if (!isShortList(tags) || !tags.every(isText)) throw badParameter("a short list of tags");
   const values = Object.values(record(params));
-  if (values.length > FILTERS_MAX || !values.every((entry) => typeof entry === "string"))
-    throw badParameter("a few parameters");
+  if (!isShortList(values) || !values.every(isText)) throw badParameter("a few parameters");
   return query;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= TEXT_CHARS_MAX;
+}
+
+function isShortList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length <= FILTERS_MAX;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -38,8 +38,9 @@ function rowTable(rows: readonly unknown[]): Table | undefined {
 function columnTable(value: Readonly<Record<string, unknown>>): Table | undefined {
   const entries = Object.entries(value);
   if (entries.length === 0 || entries.length > COLUMNS_MAX) return undefined;
+  const columns = new Map<string, ArrayLike<unknown>>();
   const lengths = new Set<number>();
-  for (const [, column] of entries) {
+  for (const [name, column] of entries) {
     const isColumn =
       Array.isArray(column) ||
       (ArrayBuffer.isView(column) &&
@@ -49,11 +50,11 @@ function columnTable(value: Readonly<Record<string, unknown>>): Table | undefine
     const cells = column as unknown as ArrayLike<unknown>;
     if (typeof cells[0] === "object" && cells[0] !== null && !isDate(cells[0])) return undefined;
     lengths.add(cells.length);
+    columns.set(name, cells);
   }
   const [length] = lengths;
   if (lengths.size !== 1 || length === undefined || length === 0) return undefined;
-  const cell = (row: number, column: string): unknown =>
-    (value[column] as unknown as ArrayLike<unknown> | undefined)?.[row];
+  const cell = (row: number, column: string): unknown => columns.get(column)?.[row];
   return { columns: entries.map(([name]) => name), length, cell };
 }
 
@@ -79,7 +80,7 @@ export function diffTables(a: Table, b: Table): ValueDiff | undefined {
   if (count === 0 && a.length === b.length && !isCut) return undefined;
   const parts = [
     a.length === b.length ? `${a.length} rows` : `${a.length} → ${b.length} rows`,
-    `${removed} rows removed`,
+    `${removed} removed`,
     `${added} added`,
     ...(columns.length > 0
       ? [

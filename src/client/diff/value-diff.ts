@@ -10,7 +10,7 @@ import {
   valueText,
   type ValueDiff,
 } from "./diff-text.ts";
-import { diffLines } from "./line-diff.ts";
+import { diffLines } from "../explain/line-diff.ts";
 import { diffTables, tableOf } from "./table-diff.ts";
 
 /** Properties of objects in objects, this deep. */
@@ -58,22 +58,27 @@ function numberDiff(old: number, now: number): ValueDiff {
   };
 }
 
-function stringDiff(old: string, now: string): ValueDiff {
-  const { added, removed, lines, isCut } = diffLines(old, now);
-  const isShort =
-    !old.includes("\n") && !now.includes("\n") && old.length + now.length < TEXT_SHOWN * 2;
-  if (isShort)
+/** Lines of either text that are looked at. */
+const TEXT_LINES_MAX = 20_000;
+
+export function stringDiff(old: string, now: string): ValueDiff {
+  if (!old.includes("\n") && !now.includes("\n") && old.length + now.length < TEXT_SHOWN * 2)
     return {
       of: "string",
       summary: `${JSON.stringify(old)} → ${JSON.stringify(now)}`,
-      details: { old, new: now, added, removed },
+      details: { old, new: now },
     };
+  const texts = [old.split("\n", TEXT_LINES_MAX), now.split("\n", TEXT_LINES_MAX)] as const;
+  const changed = diffLines(...texts).filter(({ sign }) => sign !== " ");
+  const added = changed.filter(({ sign }) => sign === "+").length;
+  const removed = changed.length - added;
+  const isCut = texts.some((lines) => lines.length === TEXT_LINES_MAX);
   return {
     of: "string",
-    summary: `${removed} lines removed, ${added} added`,
-    lines: lines.slice(0, DIFF_SHOWN_MAX).map(cutText),
+    summary: `${removed} removed, ${added} added lines`,
+    lines: changed.slice(0, DIFF_SHOWN_MAX).map(({ sign, text }) => cutText(`${sign}${text}`)),
     details: { added, removed },
-    ...(isCut || lines.length > DIFF_SHOWN_MAX ? { isCut: true } : {}),
+    ...(isCut || changed.length > DIFF_SHOWN_MAX ? { isCut: true } : {}),
   };
 }
 
