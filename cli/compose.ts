@@ -4,6 +4,7 @@
  * commands of the mesh need.
  */
 import { closeInterruptedRuns } from "../src/client/runs.ts";
+import { writeMarks } from "../src/client/write-marks.ts";
 import { connectControl, connectDaemon } from "../src/client/control/control-client.ts";
 import { startControlServer } from "../src/client/control/control-server.ts";
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
@@ -20,6 +21,7 @@ import { openStore } from "../src/store/open-store.ts";
 import type { Store } from "../src/store/ports.ts";
 import { bringingSide } from "./bringing-side.ts";
 import type { CommandContext } from "./command-context.ts";
+import { packageVersion } from "./package-root.ts";
 
 /** The name of the peer that `mf run` is without a daemon. */
 export const LONE_PEER = "local";
@@ -31,12 +33,14 @@ const STORE_RETRY_MS = 60;
 export interface RunSide {
   readonly engine: Engine;
   readonly store: Store;
+  readonly mark: DaemonSide["mark"];
   close(): Promise<void>;
 }
 
 export interface OpenedReadSide {
   /** Where a daemon holds the store, content that is not here is brought before it is located. */
   readonly readSide: ReadSide;
+  readonly mark: DaemonSide["mark"];
   readonly daemon?: DaemonSide;
   close(): Promise<void>;
 }
@@ -64,17 +68,28 @@ export async function openRunSide(
       locate: (ids) => store.locate(ids),
     });
     hosts.warm();
-    const engine = createEngine({ store, hosts, clock, random, logger, peer: LONE_PEER, capacity });
+    const engine = createEngine({
+      store,
+      hosts,
+      clock,
+      random,
+      logger,
+      capacity,
+      peer: LONE_PEER,
+      version: packageVersion(),
+    });
     const live = (run: RunRef): RunProgress | undefined =>
       engine
         .running()
         .find((handle) => runText(handle.run) === runText(run))
         ?.progress();
     const readSide = localReadSide(store, live);
-    const server = await startControlServer(home, { readSide, logger });
+    const mark = markerOf(context, store);
+    const server = await startControlServer(home, { readSide, mark, logger });
     return {
       engine,
       store,
+      mark,
       async close() {
         await server.close();
         await hosts.close();
@@ -96,7 +111,8 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
   try {
     const store = await openWhenFree(context, asked);
     await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
-    return { readSide: localReadSide(store), close: () => store.close() };
+    const mark = markerOf(context, store);
+    return { readSide: localReadSide(store), mark, close: () => store.close() };
   } catch (error) {
     if (remote !== undefined) return remote;
     throw error;
@@ -109,6 +125,7 @@ async function askDaemon(context: CommandContext): Promise<OpenedReadSide | unde
   const { side } = connection;
   return {
     readSide: bringingSide(context, side),
+    mark: side.mark,
     daemon: side,
     close: async () => connection.close(),
   };
@@ -117,7 +134,13 @@ async function askDaemon(context: CommandContext): Promise<OpenedReadSide | unde
 async function askHolder(context: CommandContext): Promise<OpenedReadSide | undefined> {
   const connection = await connectControl(context.home);
   if (connection === undefined) return undefined;
-  return { readSide: connection.readSide, close: async () => connection.close() };
+  const { readSide, mark } = connection;
+  return { readSide, mark, close: async () => connection.close() };
+}
+
+/** Into the store of this process; a daemon that opens it later tells its peers. */
+function markerOf({ clock }: CommandContext, store: Store): DaemonSide["mark"] {
+  return (changes) => writeMarks(store, changes, { now: clock.now() });
 }
 
 /** @throws MfError DAEMON_MISSING */
@@ -150,9 +173,17 @@ export async function withReadSide<T>(
   context: CommandContext,
   use: (readSide: ReadSide, daemon: DaemonSide | undefined) => Promise<T>,
 ): Promise<T> {
+  return withMarks(context, ({ readSide, daemon }) => use(readSide, daemon));
+}
+
+/** For commands that write marks too: where a daemon runs through it, beside an `mf run` through that, else into the store. */
+export async function withMarks<T>(
+  context: CommandContext,
+  use: (opened: OpenedReadSide) => Promise<T>,
+): Promise<T> {
   const opened = await openReadSide(context);
   try {
-    return await use(opened.readSide, opened.daemon);
+    return await use(opened);
   } finally {
     await opened.close();
   }

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Action } from "./command-context.ts";
 import { collect, labels, positiveInteger } from "./option-values.ts";
+import { addLabelOptions } from "./run-labels.ts";
 
 export const MESH_COMMAND_NAMES: readonly string[] = ["submit", "watch", "cancel", "peers"];
 
@@ -46,8 +47,7 @@ export function addMeshCommands(program: Command, choose: (action: Action) => vo
 }
 
 function addSubmit(program: Command, choose: (action: Action) => void): void {
-  program
-    .command("submit")
+  addLabelOptions(program.command("submit"))
     .description("run a flow on the mesh; it goes on when this terminal is closed")
     .argument("<file>", "flow file")
     .option("-p, --param <name=value>", "a parameter (may be repeated)", collect)

@@ -30,27 +30,6 @@ export function labels(value: string, before: readonly string[] = []): string[] 
   return [...before, value];
 }
 
-/** A time as typed: so long ago, or a day or an instant of this machine's time zone. */
-export type Moment = { readonly agoMs: number } | { readonly begin: number; readonly end: number };
-
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-export function moment(text: string): Moment {
-  const agoMs = parseDurationText(text);
-  if (agoMs !== undefined) return { agoMs };
-  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
-  if (isDay || /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}/.test(text)) {
-    // oxlint-disable-next-line no-restricted-globals -- reads a time that a person has typed
-    const begin = Date.parse(isDay ? `${text}T00:00` : text.replace(" ", "T"));
-    if (!Number.isNaN(begin)) return { begin, end: isDay ? begin + DAY_MS - 1 : begin };
-  }
-  throw new InvalidArgumentError("Write it as 2h, 3d, 2026-11-23 or 2026-11-23T08:00.");
-}
-
-export function atTime(when: Moment, now: number, side: "begin" | "end"): number {
-  return "agoMs" in when ? now - when.agoMs : when[side];
-}
-
 /** Names with commas between, each one of `known`; `all` is every one. */
 export function listOf<T extends string>(
   option: string,

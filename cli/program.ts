@@ -2,10 +2,12 @@
 import { Command, CommanderError, Option, type OutputConfiguration } from "commander";
 import { MfError } from "../src/model/errors.ts";
 import type { Action, CommandContext } from "./command-context.ts";
+import { addMarkCommands, MARK_COMMAND_NAMES } from "./mark-commands.ts";
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
 import { addVersionCommands, VERSION_COMMAND_NAMES } from "./version-commands.ts";
+import { addLabelOptions } from "./run-labels.ts";
 
 /** Parses, runs the command, gives its exit code. @throws MfError */
 export async function runProgram(
@@ -51,6 +53,7 @@ function usageError(error: CommanderError, argv: readonly string[]): MfError {
 export const COMMAND_NAMES: readonly string[] = [
   "run",
   ...MESH_COMMAND_NAMES,
+  ...MARK_COMMAND_NAMES,
   "check",
   "show",
   "ls",
@@ -84,6 +87,7 @@ export function createProgram(
   addMeshCommands(program, choose);
   addReadCommands(program, choose);
   addVersionCommands(program, choose);
+  addMarkCommands(program, choose);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
     command.exitOverride();
@@ -95,8 +99,7 @@ export function createProgram(
 }
 
 function addFlowCommands(program: Command, choose: (action: Action) => void): void {
-  program
-    .command("run")
+  addLabelOptions(program.command("run"))
     .description("run a flow here; tasks whose results are known are reused")
     .argument("<file>", "flow file")
     .option("-p, --param <name=value>", "a parameter (may be repeated)", collect)
@@ -139,10 +142,10 @@ function addFlowCommands(program: Command, choose: (action: Action) => void): vo
     );
 }
 
-function addReadCommands(program: Command, choose: (action: Action) => void): void {
+function addLs(program: Command, choose: (action: Action) => void): void {
   program
     .command("ls")
-    .description("list runs, newest first")
+    .description("list runs: yours first, each newest first")
     .argument("[flow]", "only this flow's")
     .option("-n, --limit <n>", "at most this many", positiveInteger, 50)
     .addOption(
@@ -154,12 +157,37 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
         "cancelled",
       ]),
     )
+    .option("--mine", "only yours")
+    .option("-a, --all", "everybody's, by time only")
+    .option("-u, --user <name>", "only this user's")
+    .option("-t, --tag <tag>", "only with this tag (may be repeated: all of them)", collect)
+    .option("--project <name>", "only of this project")
+    .option("--branch <name>", "only of this branch")
+    .option("--since <time>", "begun since: 2h, 7d, 2026-11-23, 2026-11-23T14:30")
+    .option("--until <time>", "begun until")
+    .option("-w, --wide", "tags, project, branch, origin, pin and note too")
     .option("-q, --quiet", "ids only")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  mf ls sweep --mine --since 7d",
+        "  mf ls --tag best --wide",
+        "  mf ls --tag user:ada --tag state:failed",
+        "  mf ls --json",
+        "You are MF_USER, else the account's name. Times are of this machine's zone; 2026-11-23T14:30Z is UTC.",
+      ].join("\n"),
+    )
     .action((flow, options) =>
       choose(async (context) =>
         (await import("./commands/ls.ts")).lsCommand(context, flow, options),
       ),
     );
+}
+
+function addReadCommands(program: Command, choose: (action: Action) => void): void {
+  addLs(program, choose);
   program
     .command("status")
     .description("steps, counts and failures of a run")

@@ -1,15 +1,16 @@
 /** Hands a loaded flow to the daemon: files first, then the package with its parameters. */
 import { access, constants, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { userInfo } from "node:os";
 import type { DaemonSide, SubmitAnswer } from "../src/client/control/daemon-side.ts";
 import type { LoadedFlow } from "../src/code/load-flow.ts";
 import type { Cid } from "../src/model/ids.ts";
 import type { RunOptions } from "../src/model/journal.ts";
 import type { CommandContext } from "./command-context.ts";
 import { encodeParams } from "./param-values.ts";
+import { readRunLabels, type RunLabelOptions } from "./run-labels.ts";
+import { userName } from "./user-name.ts";
 
-export interface SubmitSettings {
+export interface SubmitSettings extends RunLabelOptions {
   readonly cache: boolean;
   readonly seed?: string;
   readonly maxTasks?: number;
@@ -31,6 +32,7 @@ export async function submitFlow(
   const putFile = (path: string): Promise<{ id: Cid; bytes: number }> => putThere(side, path);
   const encoded = await encodeParams({ putFile }, loaded.params, flowPackage.graph.name);
   const { seed, maxTasks, maxWorkers, on = [] } = settings;
+  const labels = readRunLabels(settings, "submit");
   const options: RunOptions = {
     noCache: !settings.cache,
     ...(maxTasks === undefined ? {} : { maxTasks }),
@@ -45,6 +47,7 @@ export async function submitFlow(
     user: userName(),
     ...(seed === undefined ? {} : { seed }),
     options,
+    ...labels,
   });
 }
 
@@ -55,13 +58,4 @@ async function putThere(side: DaemonSide, path: string): Promise<{ id: Cid; byte
   if ((await stat(file)).isDirectory())
     throw Object.assign(new Error(`${file} is a directory`), { code: "EISDIR" });
   return side.putFile(file);
-}
-
-/** A container may run as a number that has no name. */
-export function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "unknown");
-  }
 }

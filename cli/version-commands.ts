@@ -1,7 +1,7 @@
 /** The commands about versions: `ls-versions`, `diff`. Each action loads its command when it is used. */
 import { Option, type Command } from "commander";
 import type { Action } from "./command-context.ts";
-import { collect, listOf, moment, positiveInteger } from "./option-values.ts";
+import { collect, listOf, positiveInteger } from "./option-values.ts";
 
 export const VERSION_COMMAND_NAMES: readonly string[] = ["ls-versions", "diff"];
 
@@ -39,8 +39,8 @@ function addLsVersions(program: Command, choose: (action: Action) => void): void
     .addOption(
       new Option("--what <kinds>", `of ${KINDS.join(", ")}`).argParser(listOf("--what", KINDS)),
     )
-    .option("--since <when>", "seen since then: 2h, 3d, 2026-11-23, 2026-11-23T08:00", moment)
-    .option("--until <when>", "seen until then (a day: until its end)", moment)
+    .option("--since <when>", "seen since then: 2h, 3d, 2026-11-23, 2026-11-23T08:00")
+    .option("--until <when>", "seen until then (a day: until its end)")
     .option("--user <user>", "in runs of this user")
     .option("--tag <tag>", "in runs with this tag (may be repeated: all of them)", collect)
     .option("--run <run>", "in this run: flow/run, or the beginning of an id")

@@ -45,7 +45,7 @@ async function compose(base: DaemonBase): Promise<Daemon> {
   await closeInterruptedRuns(store, { isAlive: () => false, now: env.clock.now() });
   const admitted = await openAdmission(base);
   const network = await openNetwork(base, admitted, store);
-  const work = openWork(base, network, store);
+  const work = await openWork(base, network, store);
   await network.begin();
   await work.ownership.recover();
   return serve(base, { store, admitted, network, work });

@@ -9,14 +9,14 @@ import { runText } from "../../src/model/ids.ts";
 import { MfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { warnUnanswered, withReadSide } from "../compose.ts";
-import { atTime, type Moment } from "../option-values.ts";
 import { ageText, bytesText, isoTime } from "../output/format.ts";
 import { writeTable, type Column } from "../output/table.ts";
+import { readTimeSpan, type TimeSpan } from "../time-span.ts";
 
 export interface LsVersionsOptions extends CommonOptions {
   readonly what?: readonly VersionKind[];
-  readonly since?: Moment;
-  readonly until?: Moment;
+  readonly since?: string;
+  readonly until?: string;
   readonly user?: string;
   readonly tag?: readonly string[];
   readonly run?: string;
@@ -94,10 +94,12 @@ async function queryOf(
 ): Promise<VersionsQuery> {
   const { what, since, until, user, tag, run, peer, param } = options;
   const now = clock.now();
+  const span = (option: string, text: string): TimeSpan =>
+    readTimeSpan(option, text, { now, command: "ls-versions" });
   return {
     ...(what === undefined ? {} : { what }),
-    ...(since === undefined ? {} : { since: atTime(since, now, "begin") }),
-    ...(until === undefined ? {} : { until: atTime(until, now, "end") }),
+    ...(since === undefined ? {} : { since: span("--since", since).from }),
+    ...(until === undefined ? {} : { until: span("--until", until).until }),
     ...(user === undefined ? {} : { user }),
     ...(tag === undefined ? {} : { tags: tag }),
     ...(run === undefined

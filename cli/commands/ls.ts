@@ -1,15 +1,32 @@
-/** `mf ls`: runs, newest first. JSON: an array of run summaries with "run" as text. */
-import type { RunSummary } from "../../src/model/journal.ts";
+/**
+ * `mf ls`: runs, one's own first, each newest first. JSON: an array of run summaries with "run" as text and, beside what the run says
+ * itself, "flow", "mine", "tags" (given), "systemTags" (its own), "note" (null where it has none) and "pinned".
+ */
+import { ownFirst, selectRuns, type RunFilter } from "../../src/client/select-runs.ts";
+import type { RunState, RunSummary } from "../../src/model/journal.ts";
 import { runText } from "../../src/model/ids.ts";
+import { marksByRun, runMarks, systemTags, type MarksByRun } from "../../src/model/run-tags.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { warnUnanswered, withReadSide } from "../compose.ts";
 import { ageText, durationText, isoTime } from "../output/format.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
-import { writeTable } from "../output/table.ts";
+import { writeTable, type Column } from "../output/table.ts";
+import { readTimeSpan } from "../time-span.ts";
+import { userName } from "../user-name.ts";
+import { MfError } from "../../src/model/errors.ts";
 
 export interface LsOptions extends CommonOptions {
   readonly limit: number;
-  readonly state?: string;
+  readonly state?: RunState;
+  readonly user?: string;
+  readonly tag?: readonly string[];
+  readonly project?: string;
+  readonly branch?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly mine?: boolean;
+  readonly all?: boolean;
+  readonly wide?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -18,19 +35,21 @@ export async function lsCommand(
   flow: string | undefined,
   options: LsOptions,
 ): Promise<number> {
-  const all = await withReadSide(context, async (readSide, daemon) => {
+  const me = userName();
+  const filter = readFilter(context, options, me);
+  const { runs, marks } = await withReadSide(context, async (readSide, daemon) => {
     const runs = await readSide.runs(flow);
     await warnUnanswered(context, daemon);
-    return runs;
+    return { runs, marks: marksByRun(await readSide.marks()) };
   });
-  const rows = all
-    .filter((row) => options.state === undefined || row.state === options.state)
-    .slice(0, options.limit);
-  const { terminal, clock } = context;
+  const selected = selectRuns(runs, marks, filter);
+  const isByTime = options.all === true || filter.user !== undefined;
+  const rows = (isByTime ? selected : ownFirst(selected, me)).slice(0, options.limit);
+  const { terminal } = context;
   if (options.json === true) {
     writeJson(
       context,
-      rows.map((row) => ({ ...row, run: runText(row.run), flow: row.run.flow })),
+      rows.map((row) => jsonRow(row, marks, me)),
     );
     return 0;
   }
@@ -38,10 +57,54 @@ export async function lsCommand(
     for (const row of rows) terminal.out(`${runText(row.run)}\n`);
     return 0;
   }
+  writeTable(terminal, rows, [
+    ...columns(context),
+    ...(options.wide === true ? wideColumns(marks) : []),
+  ]);
+  return 0;
+}
+
+function readFilter({ clock }: CommandContext, options: LsOptions, me: string): RunFilter {
+  const { state, user, tag = [], project, branch, since, until, mine, all } = options;
+  const usage = (message: string): MfError => new MfError("USAGE", { message, command: "ls" });
+  if (mine === true && all === true) throw usage("--mine and --all exclude each other.");
+  if (mine === true && user !== undefined) throw usage("--mine and --user exclude each other.");
+  const whose = mine === true ? me : user;
+  const now = clock.now();
+  return {
+    tags: tag,
+    ...(state === undefined ? {} : { state }),
+    ...(whose === undefined ? {} : { user: whose }),
+    ...(project === undefined ? {} : { project }),
+    ...(branch === undefined ? {} : { branch }),
+    ...(since === undefined
+      ? {}
+      : { since: readTimeSpan("--since", since, { now, command: "ls" }).from }),
+    ...(until === undefined
+      ? {}
+      : { until: readTimeSpan("--until", until, { now, command: "ls" }).until }),
+  };
+}
+
+function jsonRow(row: RunSummary, marks: MarksByRun, me: string): object {
+  const { tags, note, isPinned } = runMarks(marks, row);
+  return {
+    ...row,
+    run: runText(row.run),
+    flow: row.run.flow,
+    mine: row.user === me,
+    tags,
+    systemTags: systemTags(row),
+    note: note ?? null,
+    pinned: isPinned,
+  };
+}
+
+function columns({ terminal, clock }: CommandContext): Column<RunSummary>[] {
   const now = clock.now();
   const paint = createPaint(terminal.colourOut);
   const span = (row: RunSummary): number => (row.finishedAt ?? now) - row.createdAt;
-  writeTable(terminal, rows, [
+  return [
     { title: "run", text: (row) => runText(row.run) },
     { title: "state", text: (row) => row.state, style: (row) => stateStyle(paint, row.state) },
     {
@@ -62,6 +125,17 @@ export async function lsCommand(
       raw: (row) => isoTime(row.createdAt),
     },
     { title: "user", text: (row) => row.user },
-  ]);
-  return 0;
+  ];
+}
+
+/** A table shows the beginning of a note; `mf note RUN` all of it. */
+function wideColumns(marks: MarksByRun): Column<RunSummary>[] {
+  return [
+    { title: "tags", text: (row) => runMarks(marks, row).tags.join(" ") },
+    { title: "project", text: (row) => row.project ?? "" },
+    { title: "branch", text: (row) => row.branch ?? "" },
+    { title: "origin", text: (row) => row.origin?.run ?? "" },
+    { title: "pinned", text: (row) => (runMarks(marks, row).isPinned ? "yes" : "") },
+    { title: "note", text: (row) => runMarks(marks, row).note ?? "" },
+  ];
 }

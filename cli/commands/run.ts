@@ -15,9 +15,11 @@ import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
-import { announceSubmission, submitFlow, userName } from "../submit-flow.ts";
+import { readRunLabels, type RunLabelOptions } from "../run-labels.ts";
+import { announceSubmission, submitFlow } from "../submit-flow.ts";
+import { userName, rootNote } from "../user-name.ts";
 
-export interface RunOptions extends CommonOptions, ParamOptions {
+export interface RunOptions extends CommonOptions, ParamOptions, RunLabelOptions {
   readonly check: boolean;
   readonly cache: boolean;
   readonly seed?: string;
@@ -31,6 +33,8 @@ export async function runCommand(
   file: string,
   options: RunOptions,
 ): Promise<number> {
+  // What was typed wrong is told before anything is loaded.
+  readRunLabels(options, "run");
   const interrupt = listenForInterrupt();
   const params = await readParams(options, "run");
   const loading = loadUnlessInterrupted(context, file, {
@@ -80,7 +84,10 @@ async function runByDaemon(
     const loaded = await loading;
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
     const { run } = await submitFlow(daemon.side, loaded, options);
-    if (options.quiet !== true && options.json !== true) context.terminal.err(`run ${run}\n`);
+    if (options.quiet !== true && options.json !== true) {
+      const note = rootNote();
+      context.terminal.err(`run ${run}\n${note === undefined ? "" : `${note}\n`}`);
+    }
     const { side } = daemon;
     return await followRun(context, { ...options, side, run, interrupt, onInterrupt: "cancel" });
   } finally {
@@ -102,23 +109,36 @@ async function runLoaded(
 ): Promise<number> {
   const { loaded, side, interrupt } = run;
   const flowPackage = loaded.package;
+  const { tags, ...belongsTo } = readRunLabels(options, "run");
+  const user = userName();
   const request: RunRequest = {
     params: await encodeParams(side.store, loaded.params, flowPackage.graph.name),
-    user: userName(),
+    user,
     noCache: !options.cache,
+    ...belongsTo,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.maxTasks === undefined ? {} : { maxTasks: options.maxTasks }),
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
   };
   const handle = await side.engine.start(flowPackage, request);
+  const on = runText(handle.run);
+  const given = tags.map((name) => ({ kind: "tag", on, name, value: "", user }) as const);
+  const marked = given.length === 0 ? Promise.resolve([]) : side.mark(given);
+  // The run goes on beside it; a tag that could not be written is told at the end.
+  marked.catch(() => undefined);
   // With --json stderr is for an error in JSON only.
   const isQuiet = options.quiet === true || options.json === true;
   const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
-  if (!isQuiet) display.say(`run ${runText(handle.run)}`);
+  if (!isQuiet) {
+    display.say(`run ${on}`);
+    const note = rootNote();
+    if (note !== undefined) display.say(note);
+  }
   interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
   try {
     const result = await handle.finished;
     display.stop();
+    await marked;
     return reportRun(context, result, options);
   } finally {
     display.stop();

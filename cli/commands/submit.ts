@@ -4,6 +4,8 @@ import { withDaemon } from "../compose.ts";
 import { loadUnlessInterrupted, type ParamOptions, readParams } from "../flow-source.ts";
 import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
+import { readRunLabels } from "../run-labels.ts";
+import { rootNote } from "../user-name.ts";
 import { announceSubmission, submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { DaemonSide } from "../../src/client/control/daemon-side.ts";
@@ -19,6 +21,8 @@ export async function submitCommand(
   file: string,
   options: SubmitOptions,
 ): Promise<number> {
+  // What was typed wrong is told before anything is loaded.
+  readRunLabels(options, "submit");
   const interrupt = listenForInterrupt();
   try {
     const params = await readParams(options, "submit");
@@ -59,6 +63,8 @@ async function submitAndFollow(
   if (options.quiet !== true && options.json !== true) {
     const kept = copies > 1 ? `kept by ${copies} peers` : "kept by one peer only";
     context.terminal.err(`run ${run}, owner ${owner}, ${kept}\n`);
+    const note = rootNote();
+    if (note !== undefined) context.terminal.err(`${note}\n`);
   }
   return followRun(context, { ...options, side, run, interrupt, onInterrupt: "detach" });
 }

@@ -39,6 +39,11 @@ export function padLeft(text: string, width: number): string {
   return " ".repeat(Math.max(0, width - widthOf(text))) + text;
 }
 
+/** Text of several lines, as it is but for what moves the cursor. */
+export function withoutControls(text: string): string {
+  return text.replaceAll(CONTROL, (char) => (char === "\n" || char === "\t" ? char : " "));
+}
+
 /** Text from a flow (names, notes) must not move the cursor or break a line. */
 export function oneLine(text: string): string {
   return text.replaceAll(CONTROL, " ");

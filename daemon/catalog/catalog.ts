@@ -62,7 +62,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     selfName,
     answerHere: (type, query) => answers.answer(type, query),
   });
-  const finder = new RunFinder(asker);
+  const finder = new RunFinder(asker, () => store.marks());
   const refOf = (text: string): Promise<RunRef> =>
     finder.refOf(text, async (run) => (await store.getRun(run)) !== undefined);
   return {

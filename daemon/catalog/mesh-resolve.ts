@@ -38,7 +38,7 @@ export async function resolveInMesh(deps: MeshResolveDeps, text: string): Promis
   if (spec.k === "content") return resolveContent(deps, text, spec.id);
   const { store, finder } = deps;
   const runs = await finder.runs(spec.flow);
-  const known = { runs: async () => runs };
+  const known = { runs: async () => runs, marks: () => store.marks() };
   if (spec.run === undefined || spec.step === undefined)
     return resolvePathspec({ ...localFacts(store), ...known }, text);
   const { run, ...summary } = await findRun(known, spec.flow, spec.run);
@@ -49,6 +49,7 @@ export async function resolveInMesh(deps: MeshResolveDeps, text: string): Promis
   return resolvePathspec(
     {
       ...localFacts(store),
+      ...known,
       runs: async () => [{ run, ...summary }],
       async *journal() {
         yield { t: "tasks-succeeded", at: 0, tasks: tasks.map(({ task }) => task) } as const;

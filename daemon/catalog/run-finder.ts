@@ -6,6 +6,8 @@ import { runText, type Cid, type RunId, type RunRef } from "../../src/model/ids.
 import type { RunSummary } from "../../src/model/journal.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import { parsePathspec } from "../../src/model/pathspec.ts";
+import { readRunAddress } from "../../src/model/run-address.ts";
+import type { Store } from "../../src/store/ports.ts";
 import { askRun, askRuns, PAGE_ROWS_MAX } from "../../src/wire/catalog-protocol.ts";
 import { ROWS_PER_PEER_MAX } from "./catalog-limits.ts";
 import type { OwnerRef } from "./live-runs.ts";
@@ -13,6 +15,12 @@ import type { PeerAsker } from "./peer-asker.ts";
 
 /** A whole id, as the engine draws it (a shorter one is the beginning of one). */
 const RUN_ID_LENGTH = 10;
+
+function isWholeId(run: string | undefined): boolean {
+  const address = run === undefined ? undefined : readRunAddress(run);
+  if (typeof address !== "object" || address.k !== "id") return false;
+  return address.id.length >= RUN_ID_LENGTH;
+}
 
 /** A run as one peer told it. */
 export interface ToldRun {
@@ -30,9 +38,12 @@ export interface HeldRun {
 
 export class RunFinder {
   readonly #asker: PeerAsker;
+  readonly #marks: Store["marks"];
 
-  constructor(asker: PeerAsker) {
+  /** `marks`: every peer has all of them, so this one's are asked. */
+  constructor(asker: PeerAsker, marks: Store["marks"]) {
     this.#asker = asker;
+    this.#marks = marks;
   }
 
   /** Newest first. */
@@ -65,13 +76,13 @@ export class RunFinder {
     return [...best.values()].sort((a, b) => b.summary.createdAt - a.summary.createdAt);
   }
 
-  /** `flow/id`, with `latest` or a unique beginning. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */
+  /** `flow/id`, with whatever findRun reads for the id. @throws MfError RUN_NOT_FOUND, TAG_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */
   async find(text: string): Promise<RunSummary> {
     const spec = parsePathspec(text);
     if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
       throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
-    if (spec.run.length < RUN_ID_LENGTH)
-      return findRun({ runs: (flow) => this.runs(flow) }, spec.flow, spec.run);
+    if (!isWholeId(spec.run))
+      return findRun({ runs: (flow) => this.runs(flow), marks: this.#marks }, spec.flow, spec.run);
     const [best] = await this.told({ flow: spec.flow, id: spec.run as RunId });
     if (best === undefined) throw new MfError("RUN_NOT_FOUND", { run: text });
     return best.summary;
@@ -80,7 +91,7 @@ export class RunFinder {
   /** Which run is meant; nobody is asked where it is known here by its whole id. */
   async refOf(text: string, isKnownHere: (run: RunRef) => Promise<boolean>): Promise<RunRef> {
     const spec = parsePathspec(text);
-    if (spec.k === "flow" && spec.run?.length === RUN_ID_LENGTH && spec.step === undefined) {
+    if (spec.k === "flow" && isWholeId(spec.run) && spec.step === undefined) {
       const run = { flow: spec.flow, id: spec.run as RunId };
       if (await isKnownHere(run)) return run;
     }

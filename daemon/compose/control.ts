@@ -1,7 +1,6 @@
 /** What `mf` and `mfd` may ask of this daemon: the parts behind the control socket. */
 import process from "node:process";
 import type { DaemonSide, DaemonStatus } from "../../src/client/control/daemon-side.ts";
-import { writeMarks } from "../../src/client/write-marks.ts";
 import type { Store } from "../../src/store/ports.ts";
 import { advertisedAddresses } from "../config/advertised-addresses.ts";
 import { createDaemonSide } from "../control/daemon-side.ts";
@@ -41,8 +40,7 @@ export function daemonSideOf(
         return submitted;
       },
     },
-    mark: (changes) =>
-      writeMarks(store, changes, { now: base.env.clock.now(), peer: base.options.name }),
+    mark: (changes) => work.marks.write(changes),
     warm: () => work.hosts.warm(),
     name: base.options.name,
     addresses: () => advertisedAddresses(network.transport.listenAddresses()),

@@ -9,6 +9,7 @@ import { createCatalog, type Catalog } from "../catalog/catalog.ts";
 import { liveRunsOf } from "../catalog/live-runs.ts";
 import type { DaemonOptions } from "../config/daemon-options.ts";
 import type { MachineSample } from "../machine/machine.ts";
+import { openMarks, type Marks } from "../marks/marks-service.ts";
 import type { DaemonBase } from "./daemon-base.ts";
 import { createOwnership, type Ownership } from "../ownership/ownership-service.ts";
 import { createMeshHosts, type MeshHosts } from "../placement/mesh-hosts.ts";
@@ -19,6 +20,7 @@ export interface Work {
   readonly hosts: MeshHosts;
   readonly ownership: Ownership;
   readonly catalog: Catalog;
+  readonly marks: Marks;
   readonly isRefusing: () => boolean;
   /** Nothing new starts here from now on. */
   refuseMore(): void;
@@ -26,8 +28,9 @@ export interface Work {
   handOver(): Promise<readonly RunRef[]>;
 }
 
-export function openWork(base: DaemonBase, network: Network, store: Store): Work {
+export async function openWork(base: DaemonBase, network: Network, store: Store): Promise<Work> {
   const { logger } = base.env;
+  const marks = await openMarksOf(base, network, store);
   const reading = network.bulk.openReading(store);
   const { hosts, ownership } = openRuns(base, network, { local: store, reading });
   const catalog = openCatalog(base, network, { store: reading, ownership });
@@ -40,6 +43,7 @@ export function openWork(base: DaemonBase, network: Network, store: Store): Work
     hosts,
     ownership,
     catalog,
+    marks,
     isRefusing: () => isRefusing,
     refuseMore: () => {
       isRefusing = true;
@@ -95,7 +99,17 @@ function openRuns(
     ballotOf: (run) => ownership.ownerOf(run)?.ballot ?? FIRST_BALLOT,
   });
   closing.add("placement", () => hosts.close());
-  const engine = { hosts, clock, random, logger, peer: name, capacity, limits: hosts.limits };
+  const { version } = env;
+  const engine = {
+    hosts,
+    clock,
+    random,
+    logger,
+    capacity,
+    version,
+    peer: name,
+    limits: hosts.limits,
+  };
   const ownership: Ownership = createOwnership({
     ...mesh,
     createEngine: (store) =>
@@ -109,6 +123,20 @@ function openRuns(
   });
   closing.add("ownership", () => ownership.close());
   return { hosts, ownership };
+}
+
+/** What this home's marks were before there was a mesh is told too. */
+async function openMarksOf(
+  { options, env, closing }: DaemonBase,
+  { transport, membership }: Network,
+  store: Store,
+): Promise<Marks> {
+  const { clock, random, logger } = env;
+  const { name } = options;
+  const parts = { transport, directory: membership, store, name };
+  const marks = await openMarks({ ...parts, clock, random, logger });
+  closing.add("marks", () => marks.stop());
+  return marks;
 }
 
 function openCatalog(

@@ -16,7 +16,7 @@ import type { ReadSide } from "../../src/client/control/read-side.ts";
 import type { FlowPackage } from "../../src/code/flow-package.ts";
 import type { RunHandle, RunRequest, RunResult } from "../../src/engine/run-api.ts";
 import { runText } from "../../src/model/ids.ts";
-import { checkTag } from "../../src/model/mark.ts";
+import { checkGivenTag } from "../../src/model/run-tags.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import type { Store } from "../../src/store/ports.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
@@ -109,7 +109,7 @@ async function submit(
   const values = Object.entries(params).map(
     ([param, { data, text }]) => [param, { id: cidOf("messagepack", data), data, text }] as const,
   );
-  for (const tag of tags) checkTag(tag);
+  for (const tag of tags) checkGivenTag(tag);
   const { handle, copies } = await ownership.submit(flowPackage, {
     ...options,
     ...request,

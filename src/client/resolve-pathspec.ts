@@ -39,7 +39,10 @@ export interface ResolvedArtifact {
 type FlowSpec = Extract<Pathspec, { k: "flow" }>;
 
 /** What of a store is looked at. */
-export type ResolvableStore = Pick<Store, "runs" | "journal" | "getResults" | "has" | "outputs">;
+export type ResolvableStore = Pick<
+  Store,
+  "runs" | "marks" | "journal" | "getResults" | "has" | "outputs"
+>;
 
 /** @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS, RUN_NOT_FOUND */
 export async function resolvePathspec(store: ResolvableStore, text: string): Promise<Resolved> {

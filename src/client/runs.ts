@@ -6,7 +6,7 @@ import { parsePathspec } from "../model/pathspec.ts";
 import type { Store } from "../store/ports.ts";
 import type { RunProgress } from "../engine/run-api.ts";
 import type { FlowPackage } from "../code/flow-package.ts";
-import { findRun } from "../engine/lookup/run-lookup.ts";
+import { findRun, type RunLists } from "../engine/lookup/run-lookup.ts";
 
 export interface ListRunsOptions {
   readonly flow?: string;
@@ -52,8 +52,8 @@ export async function listRuns(
   return options.limit === undefined ? runs : runs.slice(0, options.limit);
 }
 
-/** `text`: `flow/run`, where the run may be `latest` or a unique beginning. @throws MfError RUN_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */
-export async function resolveRun(store: Pick<Store, "runs">, text: string): Promise<RunSummary> {
+/** `text`: `flow/run`, the run as in findRun. @throws MfError RUN_NOT_FOUND, TAG_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */
+export async function resolveRun(store: RunLists, text: string): Promise<RunSummary> {
   const spec = parsePathspec(text);
   if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
     throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });

@@ -44,6 +44,8 @@ export interface EngineDeps {
   readonly logger: Logger;
   /** Name under which facts are made; `local` without a daemon. */
   readonly peer: string;
+  /** Of the program; stands in the run's beginning. */
+  readonly version?: string;
   /** What this machine has. @default what `machineCapacity` finds */
   readonly capacity?: Capacity;
   /** Where other machines run work too: what they have together, instead of this machine's. */
@@ -216,7 +218,7 @@ interface StartRequest {
 
 /** Everything needed to repeat the run is in the store before the first attempt. */
 async function startEntry(
-  { store, clock }: EngineDeps,
+  { store, clock, version }: EngineDeps,
   { flowPackage, request, given }: StartRequest,
 ): Promise<RunStarted> {
   const { id: packageId } = await store.putBytes(Buffer.from(JSON.stringify(flowPackage)), "raw");
@@ -252,7 +254,7 @@ async function startEntry(
       ...(request.labels === undefined ? {} : { labels: request.labels }),
       ...(request.rerun === undefined ? {} : { rerun: request.rerun }),
     },
-    ...provenanceOf(request),
+    ...provenanceOf({ ...request, ...(version === undefined ? {} : { version }) }),
   };
 }
 

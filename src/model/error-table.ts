@@ -182,6 +182,32 @@ export const ERROR_TABLE = {
     'Tag "{tag}" cannot be given: {reason}.',
     "A tag is a word: letters, digits, dots, dashes, colons.",
   ),
+  TAGS_TOO_MANY: row(
+    2,
+    "{on} would have {count} tags; the limit is {max}.",
+    "Take some off: `mf tag {on} TAG --remove`.",
+  ),
+  TAG_RESERVED: row(
+    2,
+    'Tag "{tag}" can neither be given nor taken off: tags that begin so are a run\'s own.',
+    "Those ({kinds}) say what the run is, and filters take them; use another word.",
+  ),
+  TAG_NOT_FOUND: row(3, '{who} the tag "{tag}".', "{hint}"),
+  NOTE_TOO_LONG: row(
+    2,
+    "The note has {count} characters; the limit is {max}.",
+    "Keep the text in a file beside the flow, and its name in the note.",
+  ),
+  MARK_INVALID: row(
+    2,
+    'Nothing named "{on}" can have a {kind}: {reason}.',
+    "Name a run as flow/id; a pin may also be on c:ID.",
+  ),
+  MARKS_FULL: row(
+    6,
+    "{count} tags, notes and pins are kept already; the limit is {max}.",
+    "Those that were taken off count too: a mesh keeps them so that they stay off.",
+  ),
   RUN_NOT_FOUND: row(3, "There is no run {run}.", "`mf ls` lists runs."),
   RUN_ENDED: row(
     6,
@@ -191,7 +217,7 @@ export const ERROR_TABLE = {
   PATHSPEC_INVALID: row(
     2,
     '"{text}" is not a pathspec: {reason}.',
-    "Write flow/run/step[i]/artifact; the run may be `latest` or a unique prefix.",
+    "Write flow/run/step[i]/artifact; the run may be `latest`, `@tag`, a date or a unique prefix.",
   ),
   PATHSPEC_NOT_FOUND: row(3, "Nothing is stored at {pathspec}: {reason}.", "{hint}"),
   PATHSPEC_AMBIGUOUS: row(

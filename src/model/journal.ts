@@ -139,4 +139,6 @@ export interface RunSummary {
   readonly origin?: RunOrigin;
   readonly project?: string;
   readonly branch?: string;
+  /** Of the program that began it. */
+  readonly version?: string;
 }

@@ -9,6 +9,10 @@ export const MARK_KINDS = ["tag", "note", "pin", "gone"] as const;
 export type MarkKind = (typeof MARK_KINDS)[number];
 
 export const TAG_CHARS_MAX = 500;
+/** Tags of one run. */
+export const TAGS_MAX = 50;
+/** Of a mesh, those that were taken off too: 30 MB in each daemon's memory. */
+export const MARKS_MAX = 100_000;
 export const NOTE_CHARS_MAX = 16 * 1024;
 
 export interface Mark {
@@ -19,7 +23,7 @@ export interface Mark {
   readonly name: string;
   /** The note's text, or "" where being set is all; undefined: taken off. */
   readonly value?: string;
-  /** Hybrid logical time, ms: the writer's clock, but after every write that the writer had seen. */
+  /** Hybrid logical time, ms: the writer's clock, but after every write of this mark that the writer had seen. */
   readonly at: number;
   /** Who wrote it: the user and, in a mesh, the peer's name (`ada@lab1`). */
   readonly by: string;
@@ -34,7 +38,9 @@ export function markKey({ kind, on, name }: Pick<Mark, "kind" | "on" | "name">):
 export function isLater(a: Mark, b: Mark): boolean {
   if (a.at !== b.at) return a.at > b.at;
   if (a.by !== b.by) return a.by > b.by;
-  return (a.value ?? "") > (b.value ?? "");
+  if (a.value === undefined || b.value === undefined)
+    return a.value !== undefined && b.value === undefined;
+  return a.value > b.value;
 }
 
 /** Of any number of versions of any marks, those that count. */
@@ -54,14 +60,17 @@ export function isSet(mark: Mark): boolean {
 
 /** @throws MfError TAG_INVALID */
 export function checkTag(tag: string): string {
-  const reason =
-    tag === ""
-      ? "it is empty"
-      : tag.length > TAG_CHARS_MAX
-        ? `it is longer than ${TAG_CHARS_MAX} characters`
-        : /[\s/@!]|\p{Cc}/u.test(tag)
-          ? "it has a space, a slash, an @, a ! or a control character"
-          : undefined;
+  const reason = tagFault(tag);
   if (reason !== undefined) throw new MfError("TAG_INVALID", { tag, reason });
   return tag;
+}
+
+/** Why it is no tag, in words. */
+export function tagFault(tag: string): string | undefined {
+  if (tag === "") return "it is empty";
+  if (tag.length > TAG_CHARS_MAX) return `it is longer than ${TAG_CHARS_MAX} characters`;
+  // Half a surrogate pair would reach other peers as another character.
+  return /[\s/@!]|\p{Cc}|\p{Cs}/u.test(tag)
+    ? "it has a space, a slash, an @, a ! or a control character"
+    : undefined;
 }

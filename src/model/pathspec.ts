@@ -3,13 +3,14 @@
  * a typo is an error and not another thing. `flow/run/step[i].artifact` is read too (as in from('flow/latest/step.artifact')).
  */
 import { MfError } from "./errors.ts";
+import { readRunAddress } from "./run-address.ts";
 
 export type Pathspec =
   | { readonly k: "content"; readonly id: string }
   | {
       readonly k: "flow";
       readonly flow: string;
-      /** A run id, a unique beginning of one, or `latest`. */
+      /** A run id, a unique beginning of one, `latest`, `@tag` or a time: see run-address.ts. */
       readonly run?: string;
       readonly step?: string;
       /** Undefined: every task of the step. */
@@ -19,10 +20,7 @@ export type Pathspec =
       readonly path?: readonly string[];
     };
 
-export const LATEST = "latest";
-
 const FLOW = /^[A-Za-z_][\w-]*$/;
-const RUN = /^(?:latest|[0-9a-z]{1,26})$/;
 const STEP = /^([A-Za-z_][\w-]*)(?:\[(\d+(?:,\d+)*)\])?$/;
 const NAME = /^[^\s./[\]]+$/;
 const CONTENT = /^c:(b[a-z2-7]{3,})$/;
@@ -39,7 +37,8 @@ export function parsePathspec(text: string): Pathspec {
   if (!FLOW.test(flow))
     throw invalid(text, flow === "" ? "the flow is missing" : `"${flow}" is not a flow's name`);
   if (run === undefined) return { k: "flow", flow };
-  if (!RUN.test(run)) throw invalid(text, `"${run}" is not a run id`);
+  const address = readRunAddress(run);
+  if (typeof address === "string") throw invalid(text, address);
   if (stepText === undefined) return { k: "flow", flow, run };
   return { k: "flow", flow, run, ...parseTask(text, stepText, artifactText) };
 }

@@ -3,13 +3,13 @@ import * as v from "valibot";
 import { ERROR_TABLE, type ErrorCode } from "../model/error-table.ts";
 import type { ErrorRecord } from "../model/errors.ts";
 import type { Cid, CodeId, MemoKey, ResultId, RunId } from "../model/ids.ts";
-import { MARK_KINDS, NOTE_CHARS_MAX, TAG_CHARS_MAX, type Mark } from "../model/mark.ts";
+import { MARK_KINDS, NOTE_CHARS_MAX, TAG_CHARS_MAX, tagFault, type Mark } from "../model/mark.ts";
 import type { PeerId } from "../model/peer.ts";
 
 const NAME_CHARS_MAX = 256;
 export const LONG_TEXT_CHARS_MAX = 64 * 1024;
-/** A run, or a content id. */
-const MARK_ON_CHARS_MAX = 512;
+/** A run, or a content. */
+const MARK_ON = /^(?:[A-Za-z_][\w-]{0,255}\/[0-9a-z]{1,32}|c:b[a-z2-7]{50,120})$/;
 const LEVELS_MAX = 64;
 export const FIELDS_MAX = 4096;
 
@@ -97,6 +97,7 @@ export const runSummary = v.object({
   origin: v.exactOptional(runOrigin),
   project: v.exactOptional(nameText),
   branch: v.exactOptional(nameText),
+  version: v.exactOptional(nameText),
 });
 
 export const artifactRef = v.object({ id: cid, bytes: count, kind: longText });
@@ -124,11 +125,15 @@ export const factRef = v.object({ memoKey, result: v.exactOptional(resultId) });
 export const mark = v.pipe(
   v.object({
     kind: v.picklist(MARK_KINDS),
-    on: v.pipe(v.string(), v.minLength(1), v.maxLength(MARK_ON_CHARS_MAX)),
+    on: v.pipe(v.string(), v.regex(MARK_ON, "neither a run nor a content")),
     name: v.pipe(v.string(), v.maxLength(TAG_CHARS_MAX)),
     value: v.exactOptional(v.pipe(v.string(), v.maxLength(NOTE_CHARS_MAX))),
     at: time,
     by: nameText,
   }),
+  v.check(
+    ({ kind, name }) => (kind === "tag" ? tagFault(name) === undefined : name === ""),
+    "no such name",
+  ),
   v.transform((value): Mark => value),
 );

@@ -99,6 +99,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     purpose: "who schedules a run: keepers, journals of others, take-over",
     imports: SUBSYSTEM,
   },
+  "daemon/marks": {
+    purpose: "tags, notes, pins and removals: the same on every peer",
+    imports: ["src/client", ...SUBSYSTEM],
+  },
   "daemon/catalog": {
     purpose: "runs, versions and logs of the whole mesh, asked of its peers",
     imports: ["src/client", ...SUBSYSTEM],
@@ -121,6 +125,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       "daemon/bulk",
       "daemon/placement",
       "daemon/ownership",
+      "daemon/marks",
       "daemon/catalog",
       "daemon/control",
     ],

@@ -6,10 +6,12 @@ import { ControlCaller } from "./control-caller.ts";
 import { controlPath } from "./control-path.ts";
 import type { DaemonSide } from "./daemon-side.ts";
 import type { ReadSide } from "./read-side.ts";
-import { remoteDaemonSide, remoteReadSide } from "./remote-side.ts";
+import { remoteDaemonSide, remoteHolder } from "./remote-side.ts";
 
 export interface ControlConnection {
   readonly readSide: ReadSide;
+  /** @throws MfError NOT_AVAILABLE where an older version holds the store */
+  readonly mark: DaemonSide["mark"];
   close(): void;
 }
 
@@ -25,7 +27,8 @@ const HELLO_TIMEOUT_MS = 10_000;
 export async function connectControl(home: string): Promise<ControlConnection | undefined> {
   const caller = await connect(controlPath(home));
   if (caller === undefined) return undefined;
-  return { readSide: remoteReadSide(caller), close: () => caller.close() };
+  const { mark, ...readSide } = remoteHolder(caller);
+  return { readSide, mark, close: () => caller.close() };
 }
 
 /** Undefined where nobody answers on the home's socket, or only an `mf run`. @throws MfError PEER_TIMEOUT where it accepts and says nothing */

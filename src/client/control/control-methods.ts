@@ -4,7 +4,7 @@
  */
 import type { FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
-import { MARK_KINDS, NOTE_CHARS_MAX } from "../../model/mark.ts";
+import { MARK_KINDS, NOTE_CHARS_MAX, TAGS_MAX } from "../../model/mark.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES } from "../../model/peer.ts";
 import { VERSION_KINDS, type VersionsQuery } from "../versions/version-query.ts";
@@ -32,6 +32,8 @@ const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
 /** Tags and parameters that one question may filter by. */
 const FILTERS_MAX = 64;
+/** A user's name, a project's, a branch's. */
+const NAME_CHARS_MAX = 128;
 /** Marks of one question. */
 const MARKS_MAX = 4096;
 
@@ -67,13 +69,20 @@ const DAEMON_CALLS: Readonly<Record<keyof DaemonSide, Call<DaemonSide>>> = {
   stop: (side) => side.stop(),
 };
 
-export function callReader(
-  side: ReadSide,
+/** What an `mf run` answers. */
+export interface StoreHolder {
+  readonly readSide: ReadSide;
+  readonly mark?: DaemonSide["mark"];
+}
+
+export function callHolder(
+  { readSide, mark }: StoreHolder,
   method: string,
   question: Question,
 ): Promise<unknown> | undefined {
+  if (method === "mark" && mark !== undefined) return mark(markChanges(question.params[0]));
   if (!Object.hasOwn(READ_CALLS, method)) return undefined;
-  return READ_CALLS[method as keyof ReadSide](side, question);
+  return READ_CALLS[method as keyof ReadSide](readSide, question);
 }
 
 export function callDaemon(
@@ -89,6 +98,13 @@ function text(value: unknown): string {
   if (typeof value !== "string" || value === "" || value.length > TEXT_CHARS_MAX)
     throw badParameter("a text");
   return value;
+}
+
+/** Stands beside others in one text that peers take up to 256 characters of. */
+function shortText(value: unknown): string {
+  const short = text(value);
+  if (short.length > NAME_CHARS_MAX) throw badParameter("a short text");
+  return short;
 }
 
 /** JSON has no undefined: an absent parameter comes as null. */
@@ -126,7 +142,7 @@ function markChanges(value: unknown): MarkChange[] {
     if (typeof name !== "string" || name.length > TEXT_CHARS_MAX) throw badParameter("a name");
     if (set !== undefined && (typeof set !== "string" || set.length > NOTE_CHARS_MAX))
       throw badParameter("a mark's text");
-    const change = { kind: known, on: text(on), name, user: text(user) };
+    const change = { kind: known, on: text(on), name, user: shortText(user) };
     return set === undefined ? change : { ...change, value: set };
   });
 }
@@ -179,7 +195,12 @@ function submitRequest(value: unknown): SubmitRequest {
     if (!(param["data"] instanceof Uint8Array) || typeof param["text"] !== "string")
       throw badParameter("an encoded parameter");
   }
-  text(request["user"]);
+  shortText(request["user"]);
+  for (const name of ["project", "branch"])
+    if (request[name] !== undefined) shortText(request[name]);
+  const { tags = [] } = request;
+  if (!Array.isArray(tags) || tags.length > TAGS_MAX) throw badParameter("a list of tags");
+  for (const tag of tags) text(tag);
   if (request["seed"] !== undefined && typeof request["seed"] !== "string")
     throw badParameter("a seed");
   runOptions(request["options"]);

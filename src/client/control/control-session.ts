@@ -14,13 +14,12 @@ import {
   UNSENT_BYTES_MAX,
   type ControlRequest,
 } from "./control-protocol.ts";
-import { callDaemon, callReader, type Question } from "./control-methods.ts";
+import { callDaemon, callHolder, type Question, type StoreHolder } from "./control-methods.ts";
 import type { DaemonSide } from "./daemon-side.ts";
-import type { ReadSide } from "./read-side.ts";
 
 export type ControlServerDeps = {
   readonly logger: Logger;
-} & ({ readonly readSide: ReadSide } | { readonly daemonSide: DaemonSide });
+} & (StoreHolder | { readonly daemonSide: DaemonSide });
 
 export class ControlSession {
   readonly #socket: Socket;
@@ -109,7 +108,7 @@ export class ControlSession {
     if (request.method === "hello") return { isDaemon, pid: process.pid };
     const answered = isDaemon
       ? callDaemon(this.#deps.daemonSide, request.method, question)
-      : callReader(this.#deps.readSide, request.method, question);
+      : callHolder(this.#deps, request.method, question);
     if (answered === undefined) throw otherVersion(`"${request.method}"`);
     return answered;
   }

@@ -23,7 +23,7 @@ export interface DaemonSide extends ReadSide {
   prepare(): Promise<void>;
   /** Accepts a run: durable here, and on `copies` peers in all, before it resolves. @throws MfError RESOURCES_UNMET, PEER_DENIED */
   submit(request: SubmitRequest): Promise<SubmitAnswer>;
-  /** Writes marks, durable here before it resolves; other peers learn of them behind it. @throws MfError TAG_INVALID */
+  /** Writes marks, durable here before it resolves; other peers learn of them behind it. @throws MfError TAG_INVALID, TAG_RESERVED, TAGS_TOO_MANY, NOTE_TOO_LONG, MARK_INVALID, MARKS_FULL */
   mark(changes: readonly MarkChange[]): Promise<readonly Mark[]>;
   /** Stores a file of this machine (a p.file parameter). */
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;

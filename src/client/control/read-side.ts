@@ -19,7 +19,7 @@ export const FACTS_MAX = 4096;
 export interface ReadSide {
   /** Newest first. */
   runs(flow?: string): Promise<readonly RunSummary[]>;
-  /** `run` is `flow/id`, with `latest` or a unique prefix for the id. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
+  /** `run` is `flow/id`, for the id also a unique prefix, `latest`, `@tag` or a time. @throws MfError RUN_NOT_FOUND, TAG_NOT_FOUND, PATHSPEC_AMBIGUOUS */
   run(run: string): Promise<RunSummary>;
   status(run: string): Promise<RunStatus>;
   /** Newest first. @throws MfError PATHSPEC_INVALID */

@@ -10,7 +10,8 @@ import type { ReadSide } from "./read-side.ts";
 
 type Answer<K extends keyof DaemonSide> = Awaited<ReturnType<DaemonSide[K]>>;
 
-export function remoteReadSide(caller: ControlCaller): ReadSide {
+/** What every process answers that holds a store, be it a daemon or an `mf run`. */
+export function remoteHolder(caller: ControlCaller): ReadSide & Pick<DaemonSide, "mark"> {
   const ask = asker(caller);
   return {
     runs: (flow) => ask("runs", [flow]),
@@ -25,6 +26,7 @@ export function remoteReadSide(caller: ControlCaller): ReadSide {
       return found.map((fact) => fact ?? undefined);
     },
     marks: () => ask("marks", []),
+    mark: (changes) => ask("mark", [changes]),
     async locate(ids) {
       const found = (await caller.call("locate", [ids])) as (ContentLocation | null)[];
       return found.map((location) => location ?? undefined);
@@ -35,14 +37,13 @@ export function remoteReadSide(caller: ControlCaller): ReadSide {
 export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
   const ask = asker(caller);
   return {
-    ...remoteReadSide(caller),
+    ...remoteHolder(caller),
     daemonStatus: () => ask("daemonStatus", []),
     peers: () => ask("peers", []),
     unanswered: () => ask("unanswered", []),
     prepare: () => ask("prepare", []),
     submit: (request) => ask("submit", [request]),
     putFile: (path) => ask("putFile", [path]),
-    mark: (changes) => ask("mark", [changes]),
     cancel: (run) => ask("cancel", [run]),
     invite: (request) => ask("invite", [request]),
     revoke: (peer) => ask("revoke", [peer]),

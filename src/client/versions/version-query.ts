@@ -3,6 +3,7 @@ import { MfError } from "../../model/errors.ts";
 import { runText } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import { isSet, type Mark } from "../../model/mark.ts";
+import { hasTags, marksByRun } from "../../model/run-tags.ts";
 
 /** `artifact`: what steps returned. `source`: external objects as runs found them. `code`: the code that steps ran. */
 export const VERSION_KINDS = ["artifact", "source", "code"] as const;
@@ -18,7 +19,7 @@ export interface VersionsQuery {
   readonly since?: number;
   readonly until?: number;
   readonly user?: string;
-  /** Every one of them is on the run. */
+  /** Every one of them is on the run, given or by itself (`state:failed`). */
   readonly tags?: readonly string[];
   /** `flow/id`, an id, or the beginning of one. */
   readonly run?: string;
@@ -98,13 +99,10 @@ export function runsAsked(
   { since, until, user, tags = [], run }: VersionsQuery,
   marks: readonly Mark[],
 ): RunSummary[] {
-  const tagged = new Set<string>();
-  const gone = new Set<string>();
-  for (const mark of marks) {
-    if (!isSet(mark)) continue;
-    if (mark.kind === "tag") tagged.add(`${mark.on} ${mark.name}`);
-    if (mark.kind === "gone") gone.add(mark.on);
-  }
+  const byRun = marksByRun(marks);
+  const gone = new Set(
+    marks.filter((mark) => mark.kind === "gone" && isSet(mark)).map((mark) => mark.on),
+  );
   return runs.filter((summary) => {
     const text = runText(summary.run);
     if (gone.has(text)) return false;
@@ -112,6 +110,6 @@ export function runsAsked(
     if (until !== undefined && summary.createdAt > until) return false;
     if (user !== undefined && summary.user !== user) return false;
     if (run !== undefined && !text.startsWith(run) && !summary.run.id.startsWith(run)) return false;
-    return tags.every((tag) => tagged.has(`${text} ${tag}`));
+    return hasTags(summary, byRun, tags);
   });
 }

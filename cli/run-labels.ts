@@ -1,0 +1,67 @@
+/** What a run is given to be found by: tags, and the project and branch that it belongs to. Of `mf run` and `mf submit` alike. */
+import { Option, type Command } from "commander";
+import { MfError } from "../src/model/errors.ts";
+import { TAGS_MAX } from "../src/model/mark.ts";
+import { checkGivenTag } from "../src/model/run-tags.ts";
+import { collect } from "./option-values.ts";
+import { userName } from "./user-name.ts";
+
+export interface RunLabelOptions {
+  readonly tag?: readonly string[];
+  readonly project?: string;
+  readonly branch?: string;
+  readonly production?: boolean;
+}
+
+export interface RunLabels {
+  readonly tags: readonly string[];
+  readonly project?: string;
+  readonly branch?: string;
+}
+
+export const PRODUCTION_BRANCH = "prod";
+
+export function addLabelOptions(command: Command): Command {
+  return command
+    .option("-t, --tag <tag>", "give the run a tag (may be repeated)", collect)
+    .addOption(new Option("--project <name>", "the project it belongs to").env("MF_PROJECT"))
+    .option("--branch <name>", "branch of the project (default: MF_BRANCH, user.YOU)")
+    .option("--production", `branch ${PRODUCTION_BRANCH} of the project`);
+}
+
+/** @throws MfError TAG_INVALID, TAG_RESERVED, USAGE */
+export function readRunLabels(
+  { tag = [], project, branch, production = false }: RunLabelOptions,
+  command: string,
+  env: NodeJS.ProcessEnv = process.env,
+): RunLabels {
+  const usage = (message: string): MfError => new MfError("USAGE", { message, command });
+  const tags = [...new Set(tag)];
+  for (const each of tags) checkGivenTag(each);
+  if (tags.length > TAGS_MAX) throw usage(`A run has at most ${TAGS_MAX} tags.`);
+  if (branch !== undefined && production) throw usage("--production is a branch: leave --branch.");
+  if (project === undefined || project === "") {
+    if (branch !== undefined || production)
+      throw usage(
+        `${production ? "--production" : "--branch"} needs the project: --project NAME, or MF_PROJECT.`,
+      );
+    return { tags };
+  }
+  const ofEnv = env["MF_BRANCH"];
+  const given = branch ?? (ofEnv === undefined || ofEnv === "" ? `user.${userName()}` : ofEnv);
+  return {
+    tags,
+    project: checkedName(project, "a project", usage),
+    branch: production ? PRODUCTION_BRANCH : checkedName(given, "a branch", usage),
+  };
+}
+
+const NAME_CHARS_MAX = 128;
+
+function checkedName(name: string, what: string, usage: (message: string) => MfError): string {
+  if (name === "" || name.length > NAME_CHARS_MAX || /[\s@!]|\p{Cc}|\p{Cs}/u.test(name))
+    throw usage(
+      `"${name}" does not name ${what}: a word of at most ${NAME_CHARS_MAX} characters, without @ and !.`,
+    );
+  return name;
+}
