@@ -3,7 +3,7 @@
  * and any two peers that reach the same others say the same. What that peer lacks of facts is asked of everybody.
  */
 import type { VersionList, VersionSource } from "../../src/client/versions/list-versions.ts";
-import { gatherVersions, versionRow } from "../../src/client/versions/list-versions.ts";
+import { gatherVersions, versionRows } from "../../src/client/versions/list-versions.ts";
 import {
   seenParts,
   versionsOfRun,
@@ -62,7 +62,7 @@ export async function versionsInMesh(
   };
   const { rows, more } = await gatherVersions(source, query);
   const holders = await holdersOf(deps, rows);
-  return { rows: rows.map((row) => versionRow(row, holders.get(row.id) ?? [row.by])), more };
+  return { rows: await versionRows(rows, (row) => holders.get(row.id) ?? [row.by]), more };
 }
 
 interface PartsRequest {

@@ -2,6 +2,7 @@
  * The names that may be called over the control socket, and the form of their parameters, checked by hand before anything is called:
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX, TAGS_MAX } from "../../model/mark.ts";
@@ -30,6 +31,8 @@ type Call<S> = (side: S, question: Question) => Promise<unknown>;
 /** Of one question: more are asked in pages by whoever asks. */
 const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
+/** Rows of one event. */
+const VERSIONS_PAGE = 500;
 /** Tags and parameters that one question may filter by. */
 const FILTERS_MAX = 64;
 /** A user's name, a project's, a branch's. */
@@ -41,7 +44,7 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   runs: (side, { params }) => side.runs(optionalText(params[0])),
   run: (side, { params }) => side.run(text(params[0])),
   status: (side, { params }) => side.status(text(params[0])),
-  versions: (side, { params }) => side.versions(versionsQuery(params[0])),
+  versions: (side, question) => tellVersions(side, question),
   resolve: (side, { params }) => side.resolve(text(params[0])),
   journal: (side, { params }) => side.journal(text(params[0])),
   facts: (side, { params }) => side.facts(factRefs(params[0])),
@@ -145,6 +148,19 @@ function markChanges(value: unknown): MarkChange[] {
     const change = { kind: known, on: text(on), name, user: shortText(user) };
     return set === undefined ? change : { ...change, value: set };
   });
+}
+
+/** In pages, as events: as one answer, very many would hold up the loop while they are written down. */
+async function tellVersions(
+  side: Pick<ReadSide, "versions">,
+  { params, emit }: Question,
+): Promise<{ readonly more: boolean }> {
+  const { rows, more } = await side.versions(versionsQuery(params[0]));
+  for (let at = 0; at < rows.length; at += VERSIONS_PAGE) {
+    await emit(rows.slice(at, at + VERSIONS_PAGE));
+    await nextTurn();
+  }
+  return { more };
 }
 
 function versionsQuery(value: unknown): VersionsQuery {

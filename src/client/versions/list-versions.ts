@@ -2,6 +2,7 @@
  * Every version that runs made: what `mf ls-versions` shows. Runs are walked newest first; once a limit is reached and nothing newer
  * can come, older runs are only counted for what is listed already.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RunSummary } from "../../model/journal.ts";
 import type { Mark } from "../../model/mark.ts";
 import type { Store } from "../../store/ports.ts";
@@ -72,11 +73,12 @@ export async function gatherVersions(
     if (isClosed || next === runs.length || fold.size < limit) continue;
     if ((ends[next] ?? -Infinity) >= fold.seenAtOf(limit)) continue;
     isClosed = true;
-    const only = fold.close(limit);
+    const only = await fold.close(limit);
     fold.isCut = true;
     if (only.length <= VERSION_NAMES_MAX) asked = { ...asked, only };
   }
-  const all = query.glance === true ? atAGlance(fold.rows()) : fold.rows();
+  const sorted = await fold.rowsInTurns();
+  const all = query.glance === true ? await atAGlance(sorted) : sorted;
   return { rows: all.slice(0, limit), more: fold.isCut || all.length > limit };
 }
 
@@ -105,12 +107,40 @@ export async function listVersions(
     },
   };
   const { rows, more } = await gatherVersions(source, query);
-  return { rows: rows.map((row) => versionRow(row, [row.by])), more };
+  return { rows: await versionRows(rows, (row) => [row.by]), more };
 }
 
-export function versionRow(
-  { runAt: _runAt, ...row }: VersionPart & { versions?: number },
-  peers: readonly string[],
-): VersionRow {
-  return { ...row, peers };
+/** Rows made between two turns of the event loop. */
+const ROWS_TURN = 1_024;
+
+export async function versionRows(
+  parts: readonly (VersionPart & { versions?: number })[],
+  peersOf: (part: VersionPart) => readonly string[],
+): Promise<VersionRow[]> {
+  const rows: VersionRow[] = [];
+  for (const part of parts) {
+    // Written out, as in seenParts.
+    const { what, artifact, id, run, user, at, by, lastRun, seenAt, seen } = part;
+    const { bytes, kind, code, versions } = part;
+    const peers = peersOf(part);
+    const row = {
+      what,
+      artifact,
+      id,
+      run,
+      user,
+      at,
+      by,
+      lastRun,
+      seenAt,
+      seen,
+      bytes,
+      kind,
+      code,
+      peers,
+    };
+    rows.push(versions === undefined ? row : { ...row, versions });
+    if (rows.length % ROWS_TURN === 0) await nextTurn();
+  }
+  return rows;
 }

@@ -1,6 +1,6 @@
 /** What single runs of a store say of versions: their journals, joined with the facts these name. Streams; gives the event loop its turn. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Fact, FactRef } from "../../model/fact.ts";
+import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
 import { runText, taskText } from "../../model/ids.ts";
 import type { JournalEntry, RunSummary, TaskSucceeded } from "../../model/journal.ts";
 import type { Store } from "../../store/ports.ts";
@@ -73,14 +73,13 @@ export async function* versionsOfRun(
   query: RunVersionsQuery,
   { from = 0, self = LONE_PEER }: RunVersionsOptions = {},
 ): AsyncIterable<RunVersions> {
-  const named = (part: VersionPart): VersionPart =>
-    part.by === LONE_PEER ? { ...part, by: self } : part;
+  const named = (by: string): string => (by === LONE_PEER ? self : by);
   const { started, tasks } = await tasksOf(store, summary, query);
   if (started === undefined) return;
   const wanted = new WantedNames(query);
   if (from === 0) {
     const parts = [...startParts(summary, started, query)]
-      .map(named)
+      .map((part) => ({ ...part, by: named(part.by) }))
       .filter((part) => wanted.has(part));
     if (parts.length > 0) yield { parts, lacking: [], next: 0 };
   }
@@ -92,13 +91,17 @@ export async function* versionsOfRun(
     for (const [position, done] of batch.entries()) {
       const fact = facts[position];
       const { memoKey, result, step, at: doneAt, by } = done;
-      const seen = { task: taskText(done), at: doneAt, by, code: started.codes[step] ?? "" };
+      const seen = {
+        task: taskText(done),
+        at: doneAt,
+        by: named(by),
+        code: started.codes[step] ?? "",
+      };
       if (fact === undefined) {
         const ref = result === undefined ? { memoKey } : { memoKey, result };
         lacking.push({ ...seen, run: runText(summary.run), ref });
       } else
-        for (const part of seenParts(summary, seen, fact).map(named))
-          if (wanted.has(part)) parts.push(part);
+        for (const part of seenParts(summary, seen, fact)) if (wanted.has(part)) parts.push(part);
       if (parts.length < PARTS_PAGE && position < batch.length - 1) continue;
       yield { parts, lacking, next: at + position + 1 };
       parts = [];
@@ -108,15 +111,31 @@ export async function* versionsOfRun(
   }
 }
 
-/** What a finished task made. */
+/** What a finished task made. Written out: there are very many of these, and a spread costs ten times as much. */
 export function seenParts(
-  summary: RunSummary,
+  { run, createdAt, user }: RunSummary,
   { task, at, by, code }: SeenTask,
   { outputs }: Pick<Fact, "outputs">,
 ): VersionPart[] {
-  const common = { ...origin(summary), what: "artifact", at, by, seenAt: at, code } as const;
-  return Object.entries(outputs).map(([name, { id, bytes, kind }]) => {
-    return { ...common, artifact: artifactName(summary.run.flow, task, name), id, bytes, kind };
+  const text = runText(run);
+  return Object.keys(outputs).map((name) => {
+    const { id, bytes, kind } = outputs[name] as ArtifactRef;
+    return {
+      what: "artifact",
+      artifact: artifactName(run.flow, task, name),
+      id,
+      run: text,
+      runAt: createdAt,
+      user,
+      at,
+      by,
+      lastRun: text,
+      seenAt: at,
+      seen: 1,
+      bytes,
+      kind,
+      code,
+    };
   });
 }
 

@@ -2,6 +2,8 @@
  * What was seen in runs, put together: an equal version (one name, one content) is the same version seen again. Putting together is
  * commutative and associative as long as each run is counted once, so it is the same in whichever order peers answer.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { sortInTurns } from "../../std/sort-in-turns.ts";
 import { bareName, type VersionKind } from "./version-query.ts";
 
 /** What some runs say of one version. */
@@ -47,7 +49,8 @@ export class VersionFold {
     return this.#rows.size;
   }
 
-  add(part: VersionPart): void {
+  /** Takes the part over: it may be changed. */
+  add(part: Mutable<VersionPart>): void {
     const key = `${part.artifact} ${part.id}`;
     const row = this.#rows.get(key);
     if (row !== undefined) return join(row, part);
@@ -55,12 +58,12 @@ export class VersionFold {
       this.isCut = true;
       return;
     }
-    this.#rows.set(key, { ...part });
+    this.#rows.set(key, part);
   }
 
   /** Keeps the newest `count` and from now on only counts where those were seen; gives their names. */
-  close(count: number): string[] {
-    const rows = this.rows();
+  async close(count: number): Promise<string[]> {
+    const rows = await this.rowsInTurns();
     if (rows.length > count) this.isCut = true;
     for (const row of rows.slice(count)) this.#rows.delete(`${row.artifact} ${row.id}`);
     this.#isClosed = true;
@@ -76,6 +79,11 @@ export class VersionFold {
   /** Newest first: by when they were seen last. */
   rows(): VersionPart[] {
     return [...this.#rows.values()].sort(byLastSeen);
+  }
+
+  /** The same of very many, with turns of the event loop in between. Nothing may be added meanwhile. */
+  rowsInTurns(): Promise<VersionPart[]> {
+    return sortInTurns(this.#rows.values(), byLastSeen);
   }
 }
 
@@ -104,12 +112,16 @@ function isEarlier(a: VersionPart, b: VersionPart): boolean {
   return a.run < b.run;
 }
 
+/** Rows looked at between two turns of the event loop. */
+const ROWS_TURN = 1_024;
+
 /** One row for each name, newest first: its newest version, and how many it has. */
-export function atAGlance(
+export async function atAGlance(
   rows: readonly VersionPart[],
-): (VersionPart & { readonly versions: number })[] {
+): Promise<(VersionPart & { readonly versions: number })[]> {
   const newest = new Map<string, { row: VersionPart; ids: Set<string> }>();
-  for (const row of rows) {
+  for (const [at, row] of rows.entries()) {
+    if (at % ROWS_TURN === ROWS_TURN - 1) await nextTurn();
     const name = bareName(row.artifact);
     const known = newest.get(name);
     if (known === undefined)
