@@ -1,6 +1,6 @@
 /**
  * Many versions in one store: lists, filters and addresses through the built `mf`, and how long the same list holds up the event loop
- * of a process that does other things. `node scripts/bench/versions.mjs [--versions 100000] [--json]`
+ * of a process that does other things. `node scripts/bench/versions.mjs [--versions 100000] [--repeat 3] [--json]`
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +11,6 @@ import { parseArgs } from "node:util";
 import { program, root } from "./mf.mjs";
 
 const TASKS = 100;
-const REPEAT = 3;
 
 /** At exit a process says how much memory it had at most. */
 const TELL_MEMORY = `data:text/javascript,process.on("exit",()=>{const u=process.resourceUsage();process.stderr.write("\\nused "+u.maxRSS+" "+(u.userCPUTime+u.systemCPUTime)+"\\n")})`;
@@ -30,7 +29,7 @@ const ASKED = [
 ];
 
 /** @returns {Promise<{ versions, runs, rows: { what, ms, rssMiB, out }[], loop: { maxMs, p99Ms, ms } }>} */
-export async function measureVersions(versions = 100_000) {
+export async function measureVersions({ versions = 100_000, repeat = 3 } = {}) {
   const home = mkdtempSync(path.join(tmpdir(), "mf-bench-versions-"));
   try {
     const runs = Math.ceil(versions / TASKS);
@@ -148,12 +147,12 @@ function batchOf({ r, at, packageId }, { facts, inline, resultIdOf }) {
   };
 }
 
-function ask(home, what, argv) {
+function ask(home, repeat, { what, argv }) {
   const times = [];
   const processors = [];
   let rssMiB = 0;
   let bytes = 0;
-  for (let i = 0; i < REPEAT; i++) {
+  for (let i = 0; i < repeat; i++) {
     const started = performance.now();
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
@@ -214,13 +213,20 @@ function processorMs() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
-    options: { versions: { type: "string", default: "100000" }, json: { type: "boolean" } },
+    options: {
+      versions: { type: "string", default: "100000" },
+      json: { type: "boolean" },
+      repeat: { type: "string", default: "3" },
+    },
   });
-  const result = await measureVersions(Number(values.versions));
+  const result = await measureVersions({
+    versions: Number(values.versions),
+    repeat: Number(values.repeat),
+  });
   if (values.json) console.log(JSON.stringify(result, null, 2));
   else {
     console.log(
-      `${result.versions} versions in ${result.runs} runs; median of ${REPEAT}, whole process\n`,
+      `${result.versions} versions in ${result.runs} runs; median of ${values.repeat}, whole process\n`,
     );
     console.log(
       "| asked | ms | processor, ms | peak memory, MiB | answer, KiB |\n| --- | --- | --- | --- | --- |",

@@ -31,8 +31,8 @@ slow.step("wait", slow.params, async ({ file }) => {
 export default slow;`;
 
 /** Answers each line of its input with the runs it sees. */
-const ASKER = `import { createInterface } from "node:readline";
-import { openClient } from "meshflow/client";
+const ASKER = `import { openClient } from "meshflow/client";
+import { createInterface } from "node:readline";
 const client = await openClient();
 for await (const line of createInterface({ input: process.stdin })) {
   const runs = [];
