@@ -37,13 +37,7 @@ export async function measureVersions({ versions = 100_000, repeat = 3 } = {}) {
     const named = { SINCE: since, "c:PREFIX": `c:${prefix}` };
     const rows = [];
     for (const [what, argv] of ASKED)
-      rows.push(
-        ask(
-          home,
-          what,
-          argv.map((word) => named[word] ?? word),
-        ),
-      );
+      rows.push(ask(home, repeat, { what, argv: argv.map((word) => named[word] ?? word) }));
     return { versions: runs * TASKS, runs, rows, loop: await loopOf(home) };
   } finally {
     rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
