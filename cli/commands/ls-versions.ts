@@ -47,6 +47,10 @@ const EACH_COLUMNS = [
   "seenAt",
   "peers",
 ];
+/** A terminal that is not wide shows names whole rather than everything. */
+const WIDE = 120;
+const NARROW_COLUMNS = ["artifact", "id", "kind", "run", "at"];
+const NARROW_GLANCE_COLUMNS = ["artifact", "versions", "kind", "id", "seenAt"];
 const GLANCE_COLUMNS = [
   "artifact",
   "versions",
@@ -82,6 +86,7 @@ export async function lsVersionsCommand(
     return versions;
   });
   show(context, list, { ...options, isGlance });
+  if (list.rows.length === 0 && !isForPrograms) context.terminal.err("nothing fits\n");
   if (list.more && options.limit === undefined)
     context.terminal.err(`only the newest ${list.rows.length} are shown; --limit shows more\n`);
   return 0;
@@ -126,7 +131,6 @@ function show(
   options: LsVersionsOptions & { readonly isGlance: boolean },
 ): void {
   const { isGlance } = options;
-  const byDefault = isGlance ? GLANCE_COLUMNS : EACH_COLUMNS;
   if (options.quiet === true) {
     for (const row of rows) context.terminal.out(`${row.id}\n`);
     return;
@@ -142,12 +146,18 @@ function show(
     return;
   }
   const columns = columnsAt(context.clock.now());
-  const names = options.columns ?? byDefault;
+  const isNarrow = context.terminal.isOutTty && context.terminal.width() < WIDE;
+  const names = options.columns ?? defaultColumns(isGlance, isNarrow);
   writeTable(
     context.terminal,
     rows,
     names.flatMap((name) => columns.find(({ title }) => title === name) ?? []),
   );
+}
+
+function defaultColumns(isGlance: boolean, isNarrow: boolean): readonly string[] {
+  if (isGlance) return isNarrow ? NARROW_GLANCE_COLUMNS : GLANCE_COLUMNS;
+  return isNarrow ? NARROW_COLUMNS : EACH_COLUMNS;
 }
 
 /** By name, as in JSON. */

@@ -24,7 +24,7 @@ function rowTable(rows: readonly unknown[]): Table | undefined {
     if (typeof row !== "object" || row === null || Array.isArray(row) || ArrayBuffer.isView(row))
       return undefined;
     for (const [name, cell] of Object.entries(row)) {
-      if (typeof cell === "object" && cell !== null && !isDate(cell)) return undefined;
+      if (!isCell(cell)) return undefined;
       columns.add(name);
     }
     if (columns.size > COLUMNS_MAX) return undefined;
@@ -48,7 +48,7 @@ function columnTable(value: Readonly<Record<string, unknown>>): Table | undefine
         !(column instanceof Uint8Array));
     if (!isColumn) return undefined;
     const cells = column as unknown as ArrayLike<unknown>;
-    if (typeof cells[0] === "object" && cells[0] !== null && !isDate(cells[0])) return undefined;
+    if (Array.isArray(column) && !column.slice(0, DIFF_ROWS_MAX).every(isCell)) return undefined;
     lengths.add(cells.length);
     columns.set(name, cells);
   }
@@ -60,6 +60,10 @@ function columnTable(value: Readonly<Record<string, unknown>>): Table | undefine
 
 function isDate(value: unknown): boolean {
   return Object.prototype.toString.call(value) === "[object Date]";
+}
+
+function isCell(value: unknown): boolean {
+  return typeof value !== "object" || value === null || isDate(value);
 }
 
 interface ColumnChange {

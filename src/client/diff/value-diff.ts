@@ -49,6 +49,8 @@ function objectsDiff(a: object, b: object, depth: number): ValueDiff | undefined
 
 function numberDiff(old: number, now: number): ValueDiff {
   const delta = now - old;
+  if (!Number.isFinite(delta))
+    return { of: "number", summary: `${old} → ${now}`, details: { old, new: now } };
   const share =
     old === 0 || !Number.isFinite(delta / old) ? "" : `, ${signed((100 * delta) / old)} %`;
   return {
@@ -169,9 +171,11 @@ function shallowDiff(a: unknown, b: unknown): ValueDiff | undefined {
 function plainDiff(a: unknown, b: unknown): ValueDiff {
   const types = [typeName(a), typeName(b)];
   const isTyped = types[0] !== types[1];
-  const summary = isTyped
-    ? `${types[0]} ${valueText(a)} → ${types[1]} ${valueText(b)}`
-    : `${valueText(a)} → ${valueText(b)}`;
+  const text = (value: unknown): string =>
+    isTyped && typeof value !== "object" && value !== undefined
+      ? `${typeName(value)} ${valueText(value)}`
+      : valueText(value);
+  const summary = `${text(a)} → ${text(b)}`;
   return {
     of: isTyped ? "type" : "value",
     summary,

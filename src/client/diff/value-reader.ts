@@ -16,6 +16,15 @@ const TOTAL_BYTES_MAX = 512 * 1024 * 1024;
 /** A file so small, and without a zero byte, is compared line by line. */
 const TEXT_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Two contents with two ids in which nothing was found that differs. */
+const HIDDEN: ValueDiff = {
+  of: "value",
+  summary:
+    "differs where nobody looks: deeper than is compared, in the order of fields, or -0 for 0",
+  details: {},
+  isCut: true,
+};
+
 export interface ValueAt {
   readonly id: Cid;
   readonly path: readonly string[];
@@ -30,6 +39,7 @@ export interface ValuePair {
 export class ValueReader {
   readonly #records: Records;
   readonly #notes: string[] = [];
+  readonly #unread = new Set<string>();
 
   constructor(records: Records) {
     this.#records = records;
@@ -66,6 +76,7 @@ export class ValueReader {
     for (const { name, a, b } of read) {
       const diff = await this.#tryDiff(name, { id: a.id, path: [] }, { id: b.id, path: [] });
       if (diff !== undefined) found.set(name, diff);
+      else if (!this.#unread.has(name)) found.set(name, HIDDEN);
     }
     return found;
   }
@@ -86,6 +97,7 @@ export class ValueReader {
       return await this.diff(a, b);
     } catch (error) {
       if (!isMfError(error)) throw error;
+      this.#unread.add(name);
       this.note(`${name} could not be read: ${error.message}`);
       return undefined;
     }

@@ -45,7 +45,7 @@ export interface RunVersions {
 }
 
 /** Tasks looked at between two turns of the event loop: about 2 ms. */
-const TASKS_BATCH = 96;
+const TASKS_BATCH = 64;
 /** Parts handed on together: a task has few, but may have thousands. */
 const PARTS_PAGE = 512;
 /** Entries read between two turns of the event loop. */

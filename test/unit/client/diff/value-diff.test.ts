@@ -14,6 +14,8 @@ const rows = [
 /** Two values, and what is said of them: what of, and some of the summary. */
 const CASES: readonly (readonly [string, unknown, unknown, string, string])[] = [
   ["numbers", 2, 3, "number", "2 → 3 (+1, +50 %)"],
+  ["numbers that are none", NaN, 1, "number", "NaN → 1"],
+  ["no table", { c: [1, { x: 1 }] }, { c: [1, { x: 2 }] }, "object", "fields: 1 changed"],
   ["numbers from zero", 0, 3, "number", "0 → 3 (+3)"],
   ["short texts", "a", "b", "string", '"a" → "b"'],
   ["long texts", "one\ntwo\nthree", "one\n2\nthree", "string", "1 removed, 1 added lines"],
@@ -80,7 +82,7 @@ const CASES: readonly (readonly [string, unknown, unknown, string, string])[] = 
   ["maps", new Map([["a", 1]]), new Map([["a", 2]]), "object", "fields: 1 changed"],
   ["sets", new Set([1, 2]), new Set([2, 3]), "set", "1 removed, 1 added"],
   ["another kind", 1, "1", "type", 'number 1 → string "1"'],
-  ["nothing", null, [1], "type", "null null → array"],
+  ["nothing", null, [1], "type", "null → array[1]"],
   ["truth", true, false, "value", "true → false"],
   [
     "files",
