@@ -29,3 +29,21 @@ export function labels(value: string, before: readonly string[] = []): string[] 
     throw new InvalidArgumentError("Write a label as name or name=value.");
   return [...before, value];
 }
+
+/** Names with commas between, each one of `known`; `all` is every one. */
+export function listOf<T extends string>(
+  option: string,
+  known: readonly T[],
+): (text: string) => readonly T[] {
+  return (text) => {
+    if (text === "all") return known;
+    return text.split(",").map((name) => {
+      const found = known.find((entry) => entry === name.trim());
+      if (found === undefined)
+        throw new InvalidArgumentError(
+          `${option} knows ${known.join(", ")}; "${name}" is none of them.`,
+        );
+      return found;
+    });
+  };
+}

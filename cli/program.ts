@@ -9,6 +9,7 @@ import { addExplainCommands, EXPLAIN_COMMAND_NAMES } from "./explain-commands.ts
 import { addMeshCommands, MESH_COMMAND_NAMES } from "./mesh-commands.ts";
 import { collect, duration, nonNegativeInteger, positiveInteger } from "./option-values.ts";
 import { packageVersion } from "./package-root.ts";
+import { addVersionCommands, VERSION_COMMAND_NAMES } from "./version-commands.ts";
 import { addLabelOptions } from "./run-labels.ts";
 import { addRepeatCommands, REPEAT_COMMAND_NAMES } from "./repeat-commands.ts";
 import { addTrustCommands, TRUST_COMMAND_NAMES } from "./trust-commands.ts";
@@ -67,7 +68,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "ls",
   "status",
   "logs",
-  "ls-versions",
+  ...VERSION_COMMAND_NAMES,
   ...GET_COMMAND_NAMES,
   "init",
   "completion",
@@ -98,6 +99,7 @@ export function createProgram(
   addExplainCommands(program, choose);
   addReadCommands(program, choose);
   addGetCommands(program, choose);
+  addVersionCommands(program, choose);
   addMarkCommands(program, choose);
   addTrustCommands(program, choose);
   addOtherCommands(program, choose);
@@ -229,15 +231,6 @@ function addReadCommands(program: Command, choose: (action: Action) => void): vo
     .action((pathspec, options) =>
       choose(async (context) =>
         (await import("./commands/logs.ts")).logsCommand(context, pathspec, options),
-      ),
-    );
-  program
-    .command("ls-versions")
-    .description("every stored version of artifacts, newest first")
-    .argument("[artifact]", "flow[/step[/artifact]]")
-    .action((prefix, options) =>
-      choose(async (context) =>
-        (await import("./commands/ls-versions.ts")).lsVersionsCommand(context, prefix, options),
       ),
     );
 }

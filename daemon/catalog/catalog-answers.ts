@@ -3,7 +3,6 @@ import { taskOutputs } from "../../src/engine/lookup/run-outputs.ts";
 import { hasEnded, runResultOf, workOfPeers } from "../../src/client/run-result.ts";
 import { loggedSteps, readLogPage } from "../../src/client/run-logs.ts";
 import { runStatus, withProgress, type RunStatus } from "../../src/client/runs.ts";
-import { listVersions } from "../../src/client/versions.ts";
 import { delay, type Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import { taskText, type Cid, type RunRef } from "../../src/model/ids.ts";
@@ -31,6 +30,7 @@ import {
 import type { RequestType, Transport } from "../../src/wire/transport.ts";
 import { SERVED_MAX, SERVED_WAITING_MAX } from "./catalog-limits.ts";
 import type { LiveRuns, OwnerRef } from "./live-runs.ts";
+import { answerVersions } from "./mesh-versions.ts";
 import { isWorkOld, RunFeeds, trimError, trimProgress, trimResult } from "./run-feed.ts";
 import { ServiceGate } from "./service-gate.ts";
 
@@ -70,7 +70,7 @@ export class CatalogAnswers {
       add(type, (query) => this.#gate.run(this.#deps.selfName, () => answer(query)));
     addGated(askRuns, (query) => this.runs(query));
     addGated(askRun, (query) => this.run(query));
-    addGated(askVersions, (query) => this.versions(query));
+    addGated(askVersions, (query) => answerVersions(this.#deps, query));
     addGated(askStatus, (query) => this.status(query));
     addGated(askResolve, (query) => this.resolve(query));
     addGated(askJournal, (query) => this.journal(query));
@@ -106,25 +106,6 @@ export class CatalogAnswers {
       ...(packageId === undefined ? {} : { packageId }),
       ...this.#ownerHint(run),
     };
-  }
-
-  async versions({
-    prefix,
-    from = 0,
-    limit,
-  }: Query<typeof askVersions>): Promise<Answer<typeof askVersions>> {
-    const { store, selfName } = this.#deps;
-    const rows = (await listVersions(store, prefix)).map(
-      ({ artifact, id, run, at, by, bytes }) => ({
-        artifact,
-        id,
-        run,
-        at,
-        by: by === LONE_PEER ? selfName : by,
-        bytes,
-      }),
-    );
-    return pageOf(rows, from, limit);
   }
 
   async status({ run }: Query<typeof askStatus>): Promise<Answer<typeof askStatus>> {

@@ -9,6 +9,9 @@ export const ASK_LIST_MS_MAX = 3_000;
 /** Rows taken of one peer's list: about 5 MB of runs. */
 export const ROWS_PER_PEER_MAX = 10_000;
 
+/** Pages of versions taken of one peer for one group of runs. */
+export const VERSION_PAGES_MAX = 256;
+
 /** Tasks of one step that a pathspec may name across the mesh: ten times the engine's own limit. */
 export const TASKS_RESOLVED_MAX = 100_000;
 

@@ -2,37 +2,26 @@
 import type { Emit } from "../../src/client/control/control-protocol.ts";
 import type { LogLine, LogsRequest, WatchEvent } from "../../src/client/control/daemon-side.ts";
 import { resolvedData } from "../../src/client/control/local-read-side.ts";
-import type { ReadSide, VersionRow } from "../../src/client/control/read-side.ts";
+import type { ReadSide } from "../../src/client/control/read-side.ts";
 import { hasEnded } from "../../src/client/run-result.ts";
 import type { RunStatus } from "../../src/client/runs.ts";
 import type { RunResult } from "../../src/engine/run-api.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { Logger } from "../../src/env/logger.ts";
 import { MfError } from "../../src/model/errors.ts";
-import { runText, type Cid, type RunId, type RunRef } from "../../src/model/ids.ts";
-import type { PeerId } from "../../src/model/peer.ts";
+import { runText, type RunRef } from "../../src/model/ids.ts";
 import type { Store } from "../../src/store/ports.ts";
-import {
-  askCancel,
-  askStatus,
-  askVersions,
-  PAGE_ROWS_MAX,
-} from "../../src/wire/catalog-protocol.ts";
+import { askCancel, askStatus } from "../../src/wire/catalog-protocol.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { PeerDirectory } from "../../src/wire/peer-directory.ts";
 import type { Transport } from "../../src/wire/transport.ts";
 import { CatalogAnswers } from "./catalog-answers.ts";
-import {
-  ASK_LIST_MS_MAX,
-  HOLDERS_BATCH,
-  HOLDERS_MAX,
-  OWNER_HOPS_MAX,
-  ROWS_PER_PEER_MAX,
-} from "./catalog-limits.ts";
+import { OWNER_HOPS_MAX } from "./catalog-limits.ts";
 import type { LiveRuns, OwnerRef } from "./live-runs.ts";
 import { streamLogs } from "./mesh-logs.ts";
 import { factsInMesh, journalInMesh, reachableInMesh } from "./mesh-records.ts";
 import { resolveInMesh } from "./mesh-resolve.ts";
+import { versionsInMesh } from "./mesh-versions.ts";
 import { PeerAsker } from "./peer-asker.ts";
 import { RunFinder } from "./run-finder.ts";
 import { watchRun } from "./watch-service.ts";
@@ -80,7 +69,8 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     runs: (flow) => finder.runs(flow),
     run: (run) => finder.find(run),
     status: async (run) => statusOf(asker, finder, await refOf(run)),
-    versions: (prefix) => versionsOf({ asker, exchange: deps.exchange, store }, prefix ?? ""),
+    versions: (query) =>
+      versionsInMesh({ asker, finder, store, exchange: deps.exchange }, query ?? {}),
     resolve: async (pathspec) =>
       resolvedData(pathspec, await resolveInMesh({ asker, finder, store, live }, pathspec)),
     async packageId(text) {
@@ -121,59 +111,6 @@ async function statusOf(asker: PeerAsker, finder: RunFinder, run: RunRef): Promi
     if (answer?.status !== undefined && answer.status.run === runText(run)) return answer.status;
   }
   throw new MfError("RUN_NOT_FOUND", { run: runText(run) });
-}
-
-interface VersionDeps {
-  readonly asker: PeerAsker;
-  readonly store: Pick<Store, "areGone">;
-  readonly exchange: Pick<ContentExchange, "holders">;
-}
-
-async function versionsOf(
-  { asker, exchange, store }: VersionDeps,
-  prefix: string,
-): Promise<VersionRow[]> {
-  const answers = await asker.everybody((peer) =>
-    asker.pages(ROWS_PER_PEER_MAX, (from) =>
-      asker.one(peer, askVersions, { prefix, from, limit: PAGE_ROWS_MAX }, ASK_LIST_MS_MAX),
-    ),
-  );
-  const byFact = new Map<string, VersionRow>();
-  for (const { name, answer } of answers) {
-    for (const row of answer) {
-      const key = `${row.artifact} ${row.id} ${row.by} ${row.at}`;
-      // Where a fact was reused elsewhere, the peer that made it names the run that made it.
-      if (!byFact.has(key) || row.by === name) byFact.set(key, { ...row, peers: [row.by] });
-    }
-  }
-  const found = [...byFact.values()];
-  const gone = await store.areGone(found.map(({ run }) => runRefOf(run)));
-  const rows = found.filter((_, position) => gone[position] !== true).sort((a, b) => b.at - a.at);
-  const holders = await holdersOf({ asker, exchange }, rows);
-  return rows.map((row) => {
-    const peers = holders.get(row.id);
-    return peers === undefined ? row : { ...row, peers };
-  });
-}
-
-function runRefOf(text: string): RunRef {
-  const at = text.lastIndexOf("/");
-  return { flow: text.slice(0, at), id: text.slice(at + 1) as RunId };
-}
-
-/** Names of the peers that hold each version; the newest ones only, where there are very many. */
-async function holdersOf(
-  { asker, exchange }: Omit<VersionDeps, "store">,
-  rows: readonly VersionRow[],
-): Promise<Map<Cid, readonly string[]>> {
-  const ids = [...new Set(rows.slice(0, HOLDERS_MAX).map((row) => row.id))];
-  const names = new Map<Cid, readonly string[]>();
-  for (let at = 0; at < ids.length; at += HOLDERS_BATCH) {
-    const found = await exchange.holders(ids.slice(at, at + HOLDERS_BATCH));
-    for (const [id, peers] of found)
-      names.set(id, peers.map((peer: PeerId) => asker.nameOf(peer)).sort());
-  }
-  return names;
 }
 
 interface CancelDeps {

@@ -30,6 +30,12 @@ export interface ToldRun {
   readonly packageId?: Cid;
 }
 
+export interface HeldRun {
+  readonly summary: RunSummary;
+  /** This one first, where it is among them. */
+  readonly peers: readonly PeerId[];
+}
+
 export class RunFinder {
   readonly #asker: PeerAsker;
   readonly #store: Pick<Store, "areGone" | "marks">;
@@ -42,6 +48,11 @@ export class RunFinder {
 
   /** Newest first. */
   async runs(flow?: string): Promise<RunSummary[]> {
+    return (await this.held(flow)).map(({ summary }) => summary);
+  }
+
+  /** Newest first, each with the peers that have its journal as far as anybody does. */
+  async held(flow?: string): Promise<HeldRun[]> {
     const answers = await this.#asker.everybody((peer) =>
       this.#asker.pages(ROWS_PER_PEER_MAX, (from) =>
         this.#asker.one(peer, askRuns, {
@@ -51,21 +62,22 @@ export class RunFinder {
         }),
       ),
     );
-    const best = new Map<string, ToldRun>();
+    const best = new Map<string, ToldRun & { peers: PeerId[] }>();
     for (const { peer, answer } of answers) {
       for (const summary of answer) {
         if (flow !== undefined && summary.run.flow !== flow) continue;
-        const told: ToldRun = { peer, summary, isLive: false };
+        const told = { peer, summary, isLive: false, peers: [peer] };
         const key = runText(summary.run);
         const other = best.get(key);
         if (other === undefined || knowsMore(told, other)) best.set(key, told);
+        else if (!knowsMore(other, told)) other.peers.push(peer);
       }
     }
-    const runs = [...best.values()].map(({ summary }) => summary);
-    const gone = await this.#store.areGone(runs.map(({ run }) => run));
-    return runs
+    const held = [...best.values()];
+    const gone = await this.#store.areGone(held.map(({ summary }) => summary.run));
+    return held
       .filter((_, position) => gone[position] !== true)
-      .sort((a, b) => b.createdAt - a.createdAt);
+      .sort((a, b) => b.summary.createdAt - a.summary.createdAt);
   }
 
   /** `flow/id`, with whatever findRun reads for the id. @throws MfError RUN_NOT_FOUND, TAG_NOT_FOUND, PATHSPEC_INVALID, PATHSPEC_AMBIGUOUS */

@@ -77,7 +77,7 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
     runs: (flow) => catalog.runs(flow),
     run: (run) => catalog.run(run),
     status: (run) => catalog.status(run),
-    versions: (prefix) => catalog.versions(prefix),
+    versions: (query) => catalog.versions(query),
     resolve: (pathspec) => catalog.resolve(pathspec),
     journal: (run) => catalog.journal(run),
     facts: (refs) => catalog.facts(refs),

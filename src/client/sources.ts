@@ -1,46 +1,20 @@
 /** Sources of runs as people name them: `flow/run/source:data/iris.csv`. What a run read is in its journal; here it is found again. */
 import { fileInfoOf, type FileInfo } from "../artifact/file-brand.ts";
-import { isListSource, normalSource, parseSource } from "../graph/source-spec.ts";
+import {
+  FILE_SCHEME,
+  isListSource,
+  normalSource,
+  parseSource,
+  SOURCE_PREFIX,
+  sourceName,
+} from "../graph/source-spec.ts";
 import { MfError } from "../model/errors.ts";
-import { runText, type RunRef } from "../model/ids.ts";
-import type { JournalEntry, SourcePin } from "../model/journal.ts";
-import type { VersionRow } from "./control/read-side.ts";
+import { runText } from "../model/ids.ts";
+import type { SourcePin } from "../model/journal.ts";
 import type { Records } from "./records.ts";
 
-/** A row of `mf ls-versions`: `id` is that of the content, and two rows with one id are the same version seen again. */
-export interface SourceVersion extends VersionRow {
-  /** `file`, or `files[12]`. */
-  readonly kind: string;
-  readonly user: string;
-}
-
-const SCHEME = "file:";
-const PREFIX = "source:";
-const MARK = `/${PREFIX}`;
+const MARK = `/${SOURCE_PREFIX}`;
 const NAMES_SHOWN_MAX = 5;
-
-/** `source:data/iris.csv`: how a source is named below its flow, or below a run. */
-export function sourceName(spec: string): string {
-  return `${PREFIX}${spec.startsWith(SCHEME) ? spec.slice(SCHEME.length) : spec}`;
-}
-
-/** What the run with this journal read. */
-export function sourceVersions(run: RunRef, journal: readonly JournalEntry[]): SourceVersion[] {
-  const started = journal.find((entry) => entry.t === "run-started");
-  if (started?.sources === undefined) return [];
-  const owner = journal.find((entry) => entry.t === "owner-changed")?.owner.name ?? "local";
-  return Object.entries(started.sources).map(([spec, { version, files, bytes }]) => ({
-    artifact: `${run.flow}/${sourceName(spec)}`,
-    id: version,
-    run: runText(run),
-    at: started.at,
-    by: owner,
-    bytes,
-    peers: [owner],
-    kind: isListSource(spec) ? `files[${files}]` : "file",
-    user: started.user,
-  }));
-}
 
 /** The parts of `flow/run/source:name`; undefined where a text names no source. */
 export function splitSource(
@@ -60,7 +34,7 @@ export async function loadSource(
   const { run: runName, name } = splitSource(pathspec) ?? { run: pathspec, name: "" };
   const { run } = await records.side.run(runName);
   const { sources = {} } = await records.started(run);
-  const spec = normalSource(name.startsWith(SCHEME) ? name : `${SCHEME}${name}`);
+  const spec = normalSource(name.startsWith(FILE_SCHEME) ? name : `${FILE_SCHEME}${name}`);
   const pin = Object.hasOwn(sources, spec) ? sources[spec] : undefined;
   if (pin !== undefined) return filesOf(await records.value(pin.id));
   const file = await fileInList(records, sources, spec);
@@ -85,8 +59,8 @@ async function fileInList(
 ): Promise<FileInfo | undefined> {
   for (const [list, pin] of Object.entries(sources)) {
     if (!isListSource(list)) continue;
-    const base = normalSource(`${SCHEME}${parseSource(list).path}/`);
-    const below = base === `${SCHEME}./` ? SCHEME : base;
+    const base = normalSource(`${FILE_SCHEME}${parseSource(list).path}/`);
+    const below = base === `${FILE_SCHEME}./` ? FILE_SCHEME : base;
     if (!spec.startsWith(below)) continue;
     const files = filesOf(await records.value(pin.id));
     const wanted = spec.slice(below.length);

@@ -125,6 +125,7 @@ function compilerConfig(file: string, types: string): object {
       paths: {
         meshflow: [types],
         "meshflow/testing": [join(dirname(types), "testing", "index.d.ts")],
+        "meshflow/client": [join(dirname(types), "client", "index.d.ts")],
       },
     },
   };

@@ -83,3 +83,11 @@ function isBalanced(path: string): boolean {
   }
   return depth === 0;
 }
+
+export const FILE_SCHEME = "file:";
+export const SOURCE_PREFIX = "source:";
+
+/** `source:data/iris.csv`: how a source is named below its flow, or below a run. */
+export function sourceName(spec: string): string {
+  return `${SOURCE_PREFIX}${spec.startsWith(FILE_SCHEME) ? spec.slice(FILE_SCHEME.length) : spec}`;
+}

@@ -20,7 +20,9 @@ import {
   count,
   fact,
   factRef,
+  fields,
   indexPath,
+  longText,
   nameText,
   peerId,
   runRef,
@@ -78,19 +80,68 @@ export const askRun = question(
   }),
 );
 
-const versionRow = v.object({
+/** Runs of one question, and what one answer says of them: a row has some 30 items. */
+export const VERSION_RUNS_MAX = 32;
+export const VERSION_PARTS_MAX = 6_500;
+export const VERSION_LACKING_MAX = 2_700;
+/** Names that may be asked about alone. */
+export const VERSION_ONLY_MAX = 256;
+
+const versionKind = v.picklist(["artifact", "source", "code"]);
+
+const versionPart = v.object({
+  what: versionKind,
   artifact: text,
-  id: cid,
+  id: nameText,
   run: text,
+  runAt: time,
+  user: nameText,
   at: time,
   by: nameText,
+  lastRun: text,
+  seenAt: time,
+  seen: count,
   bytes: count,
+  kind: longText,
+  code: v.pipe(v.string(), v.maxLength(128)),
 });
 
+const lackedTask = v.object({
+  run: text,
+  task: text,
+  ref: factRef,
+  at: time,
+  by: nameText,
+  code: v.pipe(v.string(), v.maxLength(128)),
+});
+
+const versionsCursor = v.object({ run: count, task: count });
+
+/**
+ * What the named runs say of versions, as far as this peer knows them: parts to be put together with those of other runs, and tasks
+ * whose facts it lacks. `next`: from which run (a position in the question) and which of its tasks on the next question asks.
+ */
 export const askVersions = question(
-  "versions",
-  v.object({ prefix: text, ...page }),
-  v.object({ rows: v.pipe(v.array(versionRow), v.maxLength(PAGE_ROWS_MAX)), ...next }),
+  "versions-of-runs",
+  v.object({
+    runs: v.pipe(v.array(runRef), v.minLength(1), v.maxLength(VERSION_RUNS_MAX)),
+    from: v.exactOptional(versionsCursor),
+    what: v.pipe(v.array(versionKind), v.maxLength(3)),
+    flow: v.exactOptional(text),
+    step: v.exactOptional(text),
+    artifact: v.exactOptional(text),
+    source: v.exactOptional(text),
+    only: v.exactOptional(v.pipe(v.array(text), v.maxLength(VERSION_ONLY_MAX))),
+    since: v.exactOptional(time),
+    until: v.exactOptional(time),
+    peer: v.exactOptional(nameText),
+    params: v.exactOptional(fields(longText)),
+  }),
+  v.object({
+    parts: v.pipe(v.array(versionPart), v.maxLength(VERSION_PARTS_MAX)),
+    lacking: v.pipe(v.array(lackedTask), v.maxLength(VERSION_LACKING_MAX)),
+    next: v.exactOptional(versionsCursor),
+  }),
 );
 
 /** Absent where the run is not in its store. */

@@ -94,7 +94,7 @@ export function fakeDaemon(more: Partial<DaemonSide> = {}): DaemonSide {
       ],
       attempts: { total: 2, lost: 0, failed: 0 },
     }),
-    versions: async () => [],
+    versions: async () => ({ rows: [], more: false }),
     resolve: async () => ({ kind: "content", id: "bafk" as Cid }),
     journal: async () => [],
     facts: async (refs) => refs.map(() => undefined),

@@ -158,6 +158,7 @@ export const PLANNED: readonly string[] = [];
 export const ROOTS: readonly string[] = [
   "src/index.ts",
   "src/testing/index.ts",
+  "src/client/index.ts",
   "daemon/main.ts",
   "cli/main.ts",
 ];

@@ -5,6 +5,7 @@ export const API_FILE = "test/tidy/public-api.txt";
 const ENTRIES: Readonly<Record<string, string>> = {
   meshflow: "src/index.ts",
   "meshflow/testing": "src/testing/index.ts",
+  "meshflow/client": "src/client/index.ts",
 };
 
 /** Names of explicit exports; `export *` is refused because it hides what it gives away. */

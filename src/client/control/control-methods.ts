@@ -3,12 +3,14 @@
  * nothing else of an object is reachable. `undefined` where there is no such name.
  */
 import { parseCid } from "../../artifact/cid.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FactRef } from "../../model/fact.ts";
 import type { Cid, MemoKey, ResultId } from "../../model/ids.ts";
 import { MARK_KINDS, NOTE_CHARS_MAX, TAGS_MAX } from "../../model/mark.ts";
 import { RESULTS_KEPT_MAX, RUN_ORIGINS } from "../../model/journal.ts";
 import { MfError } from "../../model/errors.ts";
 import { PEER_ROLES, type PeerId } from "../../model/peer.ts";
+import { VERSION_KINDS, type VersionsQuery } from "../versions/version-query.ts";
 import type { Emit } from "./control-protocol.ts";
 import type {
   CollectRequest,
@@ -34,6 +36,10 @@ type Call<S> = (side: S, question: Question) => Promise<unknown>;
 /** Of one question: more are asked in pages by whoever asks. */
 const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
+/** Rows of one event. */
+const VERSIONS_PAGE = 500;
+/** Tags and parameters that one question may filter by. */
+const FILTERS_MAX = 64;
 /** A user's name, a project's, a branch's. */
 const NAME_CHARS_MAX = 128;
 /** As many as a journal takes. */
@@ -48,7 +54,7 @@ const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
   runs: (side, { params }) => side.runs(optionalText(params[0])),
   run: (side, { params }) => side.run(text(params[0])),
   status: (side, { params }) => side.status(text(params[0])),
-  versions: (side, { params }) => side.versions(optionalText(params[0])),
+  versions: (side, question) => tellVersions(side, question),
   resolve: (side, { params }) => side.resolve(text(params[0])),
   journal: (side, { params }) => side.journal(text(params[0])),
   facts: (side, { params }) => side.facts(factRefs(params[0])),
@@ -182,6 +188,44 @@ function markChanges(value: unknown): MarkChange[] {
     const change = { kind: known, on: text(on), name, user: shortText(user) };
     return set === undefined ? change : { ...change, value: set };
   });
+}
+
+/** In pages, as events: as one answer, very many would hold up the loop while they are written down. */
+async function tellVersions(
+  side: Pick<ReadSide, "versions">,
+  { params, emit }: Question,
+): Promise<{ readonly more: boolean }> {
+  const { rows, more } = await side.versions(versionsQuery(params[0]));
+  for (let at = 0; at < rows.length; at += VERSIONS_PAGE) {
+    await emit(rows.slice(at, at + VERSIONS_PAGE));
+    await nextTurn();
+  }
+  return { more };
+}
+
+function versionsQuery(value: unknown): VersionsQuery {
+  if (value === undefined || value === null) return {};
+  const query = record(value);
+  for (const name of ["prefix", "user", "run", "peer"])
+    if (!isText(query[name] ?? "")) throw badParameter("a text");
+  for (const name of ["since", "until", "limit"])
+    if (!Number.isFinite(query[name] ?? 0)) throw badParameter("a number");
+  const { what = [], tags = [], params = {} } = query;
+  const kinds: readonly unknown[] = VERSION_KINDS;
+  if (!isShortList(what) || !what.every((kind) => kinds.includes(kind)))
+    throw badParameter(`kinds of versions (${VERSION_KINDS.join(", ")})`);
+  if (!isShortList(tags) || !tags.every(isText)) throw badParameter("a short list of tags");
+  const values = Object.values(record(params));
+  if (!isShortList(values) || !values.every(isText)) throw badParameter("a few parameters");
+  return query;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= TEXT_CHARS_MAX;
+}
+
+function isShortList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length <= FILTERS_MAX;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -7,7 +7,7 @@ import { parseRunText } from "../collection/roots.ts";
 import { identityPeer } from "../../trust/identity-key.ts";
 import { resolvePathspec, type Resolved } from "../resolve-pathspec.ts";
 import { listRuns, resolveRun, runStatus, withProgress } from "../runs.ts";
-import { listVersions } from "../versions.ts";
+import { listVersions } from "../versions/list-versions.ts";
 import type { ReadSide, ResolvedPathspec } from "./read-side.ts";
 
 /** `live`: how a run stands that goes on in this process; the store alone knows only what has ended. */
@@ -25,18 +25,7 @@ export function localReadSide(
       const progress = live(run);
       return progress === undefined ? status : withProgress(status, progress);
     },
-    async versions(prefix) {
-      const rows = await listVersions(store, prefix ?? "");
-      return rows.map(({ artifact, id, run, at, by, bytes, peers }) => ({
-        artifact,
-        id,
-        run,
-        at,
-        by,
-        bytes,
-        peers,
-      }));
-    },
+    versions: (query) => listVersions(store, query),
     resolve: async (pathspec) => resolvedData(pathspec, await resolvePathspec(store, pathspec)),
     async journal(text) {
       // By its whole name also a run that was removed: until it is collected, that can be taken back.

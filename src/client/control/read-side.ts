@@ -11,7 +11,8 @@ import type { PeerId } from "../../model/peer.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { ResolvedArtifact as ArtifactOfTask } from "../resolve-pathspec.ts";
 import type { RunStatus } from "../runs.ts";
-import type { ArtifactVersion } from "../versions.ts";
+import type { VersionList } from "../versions/list-versions.ts";
+import type { VersionsQuery } from "../versions/version-query.ts";
 
 /** Facts of one question. */
 export const FACTS_MAX = 4096;
@@ -22,8 +23,8 @@ export interface ReadSide {
   /** `run` is `flow/id`, for the id also a unique prefix, `latest`, `@tag` or a time. @throws MfError RUN_NOT_FOUND, TAG_NOT_FOUND, PATHSPEC_AMBIGUOUS */
   run(run: string): Promise<RunSummary>;
   status(run: string): Promise<RunStatus>;
-  /** Newest first; `prefix` is flow[/step[/artifact]]. */
-  versions(prefix?: string): Promise<readonly VersionRow[]>;
+  /** Newest first. @throws MfError PATHSPEC_INVALID */
+  versions(query?: VersionsQuery): Promise<VersionList>;
   /** @throws MfError PATHSPEC_INVALID, PATHSPEC_NOT_FOUND, PATHSPEC_AMBIGUOUS, RUN_NOT_FOUND */
   resolve(pathspec: string): Promise<ResolvedPathspec>;
   /** Everything that is known of a run, in order. @throws MfError RUN_NOT_FOUND, PATHSPEC_AMBIGUOUS */
@@ -51,12 +52,6 @@ export interface SignerStanding {
   /** As its certificate says. */
   readonly name?: string;
 }
-
-/** One row of `mf ls-versions --json`. */
-export type VersionRow = Pick<
-  ArtifactVersion,
-  "artifact" | "id" | "run" | "at" | "by" | "bytes" | "peers"
->;
 
 /** What a pathspec or `c:id` names. */
 export type ResolvedPathspec =

@@ -4,6 +4,7 @@
  */
 import type { Fact } from "../../model/fact.ts";
 import type { ContentLocation } from "../../store/ports.ts";
+import type { VersionList, VersionRow } from "../versions/list-versions.ts";
 import type { ControlCaller } from "./control-caller.ts";
 import type { DaemonSide } from "./daemon-side.ts";
 import type { ReadSide } from "./read-side.ts";
@@ -17,7 +18,15 @@ export function remoteHolder(caller: ControlCaller): ReadSide & Pick<DaemonSide,
     runs: (flow) => ask("runs", [flow]),
     run: (run) => ask("run", [run]),
     status: (run) => ask("status", [run]),
-    versions: (prefix) => ask("versions", [prefix]),
+    async versions(query) {
+      const rows: VersionRow[] = [];
+      const { more } = (await caller.call("versions", [query], {
+        onEvent: (page) => {
+          for (const row of page as readonly VersionRow[]) rows.push(row);
+        },
+      })) as Pick<VersionList, "more">;
+      return { rows, more };
+    },
     resolve: (pathspec) => ask("resolve", [pathspec]),
     packageId: (run) => ask("packageId", [run]),
     journal: (run) => ask("journal", [run]),

@@ -291,9 +291,11 @@ test("lists name the peers that did not answer on stderr", async (t) => {
     bytes: 3,
     peers: ["ada", "bob"],
   };
+  const more = { what: "artifact", user: "ada", kind: "number", code: "0".repeat(64) } as const;
+  const row = { ...version, ...more, lastRun: RUN, seenAt: 5, seen: 1 };
   const { mf } = await place(t, {
     unanswered: async () => ["cyd"],
-    versions: async () => [version],
+    versions: async () => ({ rows: [row], more: false }),
   });
   const versions = await mf("ls-versions", "demo", "--json");
   assert.deepEqual(JSON.parse(versions.out), [version]);

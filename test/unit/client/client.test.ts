@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolvePathspec } from "../../../src/client/resolve-pathspec.ts";
 import { closeInterruptedRuns, listRuns, resolveRun, runStatus } from "../../../src/client/runs.ts";
-import { listVersions } from "../../../src/client/versions.ts";
+import { listVersions } from "../../../src/client/versions/list-versions.ts";
 import { writeMarks } from "../../../src/client/write-marks.ts";
 import { resolveVersion } from "../../../src/engine/lookup/version.ts";
 import { runText, type RunRef } from "../../../src/model/ids.ts";
@@ -66,7 +66,7 @@ test("versions list each artifact once, newest first, and narrow by step and nam
   const engine = fixture();
   const { run } = await engine.run(flow);
   await engine.run(flow);
-  const all = await listVersions(engine.store, "test");
+  const { rows: all } = await listVersions(engine.store, { prefix: "test" });
   assert.deepEqual(all.map((version) => version.artifact).sort(), [
     "test/best/all",
     "test/fit[0]/v",
@@ -74,8 +74,8 @@ test("versions list each artifact once, newest first, and narrow by step and nam
     "test/load/list",
   ]);
   assert.ok(all.every((version) => version.run === `test/${run.id}`));
-  assert.equal((await listVersions(engine.store, "test/fit/v")).length, 2);
-  assert.equal((await listVersions(engine.store, "other")).length, 0);
+  assert.equal((await listVersions(engine.store, { prefix: "test/fit/v" })).rows.length, 2);
+  assert.equal((await listVersions(engine.store, { prefix: "other" })).rows.length, 0);
 });
 
 test("pathspecs name runs, tasks, artifacts and content", async () => {

@@ -6,12 +6,8 @@ import { contentIdOf } from "../../../src/artifact/content.ts";
 import { brandedFile, type FileInfo } from "../../../src/artifact/file-brand.ts";
 import { localReadSide } from "../../../src/client/control/local-read-side.ts";
 import { Records } from "../../../src/client/records.ts";
-import {
-  loadSource,
-  sourceName,
-  sourceVersions,
-  splitSource,
-} from "../../../src/client/sources.ts";
+import { loadSource, splitSource } from "../../../src/client/sources.ts";
+import { sourceName } from "../../../src/graph/source-spec.ts";
 import { isMfError } from "../../../src/model/errors.ts";
 import { runText, type RunRef } from "../../../src/model/ids.ts";
 import type { SourceValue } from "../../../src/model/journal.ts";
@@ -57,7 +53,7 @@ async function place(): Promise<{ records: Records; run: RunRef }> {
 
 test("a run's sources are versions: one with the content of a file, one for a list", async () => {
   const { records, run } = await place();
-  const rows = sourceVersions(run, await records.journal(run));
+  const { rows } = await records.side.versions({ prefix: run.flow, what: ["source"] });
   assert.deepEqual(
     rows.map(({ artifact, id, kind, bytes, by, user }) => [artifact, id, kind, bytes, by, user]),
     [
@@ -66,7 +62,6 @@ test("a run's sources are versions: one with the content of a file, one for a li
       ["test/source:*.md", sources["file:*.md"].version, "files[1]", 3, "local", "ada"],
     ],
   );
-  assert.deepEqual(sourceVersions(run, []), []);
 });
 
 test("a source is found by its name in a run, in any spelling, and so is a file of a list", async () => {

@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import type { LogLine, WatchEvent } from "../../../../src/client/control/daemon-side.ts";
 import { logDirectoryOf, logFileOf } from "../../../../src/engine/run/log-file.ts";
 import { isMfError } from "../../../../src/model/errors.ts";
-import { runText, type RunRef } from "../../../../src/model/ids.ts";
+import { type Cid, runText, type RunRef } from "../../../../src/model/ids.ts";
 import { catalogMesh, idOf, type CatalogMesh } from "../../../support/catalog-mesh.ts";
 import { collect, each, out, type FlowFixture } from "../../../support/engine-fixture.ts";
 import { deferred } from "../../../support/fake-daemon.ts";
@@ -100,17 +100,45 @@ test("status of a run that goes on has what is planned and what runs now", async
 test("versions name every peer that holds them", async (t) => {
   const { peer } = await mesh(t);
   await peer("bob").engine.run(flow);
-  const [bobs] = await peer("bob").catalog.versions("test/best/all");
+  const [bobs] = (await peer("bob").catalog.versions({ prefix: "test/best/all" })).rows;
   assert.deepEqual(bobs?.peers, ["bob"]);
   assert.ok(bobs !== undefined);
-  const data = peer("bob").store.durable.contents.get(bobs.id);
+  const data = peer("bob").store.durable.contents.get(bobs.id as Cid);
   assert.ok(data !== undefined);
-  peer("cyd").store.durable.contents.set(bobs.id, data);
-  const listed = await peer("ada").catalog.versions("test");
+  peer("cyd").store.durable.contents.set(bobs.id as Cid, data);
+  const { rows: listed } = await peer("ada").catalog.versions({ prefix: "test" });
   assert.equal(listed.length, 5);
   const best = listed.find((row) => row.artifact === "test/best/all");
   assert.deepEqual(best?.peers, ["bob", "cyd"]);
   assert.equal(best?.by, "bob");
+});
+
+test("peers with different histories agree about versions, each run counted once", async (t) => {
+  const { peer } = await mesh(t);
+  const shared = await peer("ada").engine.run(flow);
+  await peer("bob").engine.run(flow);
+  await peer("bob").engine.run(flow);
+  // A keeper has the journal of a run, and not its facts.
+  const cyd = peer("cyd").store;
+  const text = runText(shared.run);
+  cyd.durable.journals.set(text, peer("ada").store.durable.journals.get(text) ?? []);
+  const summary = await peer("ada").store.getRun(shared.run);
+  assert.ok(summary !== undefined);
+  cyd.durable.runs.set(text, summary);
+  const [first, ...others] = await Promise.all(
+    ["ada", "bob", "cyd"].map((name) => peer(name).catalog.versions({ prefix: "test" })),
+  );
+  assert.ok(first !== undefined);
+  assert.equal(first.rows.length, 5);
+  assert.ok(first.rows.every((row) => row.seen === 3 && row.run === text && row.by === "ada"));
+  for (const other of others) assert.deepEqual(other, first);
+  const { rows } = await peer("cyd").catalog.versions({ prefix: "test/fit", limit: 2 });
+  assert.deepEqual(
+    rows,
+    (await peer("bob").catalog.versions({ prefix: "test/fit" })).rows.slice(0, 2),
+  );
+  const bobs = await peer("cyd").catalog.versions({ peer: "bob" });
+  assert.ok(bobs.rows.length === 5 && bobs.rows.every((row) => row.seen === 2));
 });
 
 test("a pathspec of a run that was elsewhere resolves, with the facts of whoever has them", async (t) => {
