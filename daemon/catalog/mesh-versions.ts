@@ -112,6 +112,7 @@ async function partsOfPeer(
   const byText = new Map(runs.map((summary) => [runText(summary.run), summary]));
   const parts: VersionPart[] = [];
   const lacking: LackedTask[] = [];
+  const wanted = new WantedNames(asked);
   let from: Question["from"];
   for (let page = 0; page < VERSION_PAGES_MAX; page++) {
     const question = questionOf(
@@ -125,9 +126,8 @@ async function partsOfPeer(
       ASK_LIST_MS_MAX,
     );
     if (answer === undefined) return undefined;
-    // Only of what was asked: a peer speaks for the runs whose journal it has.
     for (const part of answer.parts)
-      if (byText.has(part.run) && byText.has(part.lastRun)) parts.push(part);
+      if (isOfRuns(part, byText) && wanted.has(part)) parts.push(part);
     for (const task of answer.lacking) if (byText.has(task.run)) lacking.push(task);
     const { next } = answer;
     if (next === undefined || !leadsOn(from, next)) break;
@@ -135,6 +135,16 @@ async function partsOfPeer(
   }
   parts.push(...(await lackedParts(deps, { lacking, byText, asked })));
   return parts;
+}
+
+/** A peer speaks for the runs that it was asked about, and for nothing else. */
+function isOfRuns(
+  { artifact, run, lastRun, seen }: VersionPart,
+  runs: ReadonlyMap<string, RunSummary>,
+): boolean {
+  const summary = runs.get(run);
+  if (summary === undefined || !runs.has(lastRun) || seen > runs.size) return false;
+  return artifact.startsWith(`${summary.run.flow}/`);
 }
 
 /** A page that does not lead on would be asked for ever. */

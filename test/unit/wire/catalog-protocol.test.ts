@@ -8,8 +8,10 @@ import {
   askResolve,
   askRuns,
   askStatus,
+  askVersions,
   isWholeCid,
   PAGE_ROWS_MAX,
+  VERSION_RUNS_MAX,
 } from "../../../src/wire/catalog-protocol.ts";
 import type { MessageCodec } from "../../../src/wire/message.ts";
 import { PROGRESS, RESULT, RUN_REF, SUMMARY } from "../../support/fake-daemon.ts";
@@ -59,8 +61,37 @@ test("unknown fields are dropped", () => {
   assert.deepEqual(through(askCancel.query, query), { run: RUN_REF });
 });
 
+const runs = Array.from({ length: VERSION_RUNS_MAX }, () => RUN_REF);
+const part = {
+  what: "artifact" as const,
+  artifact: "demo/load/m",
+  id: "bafk",
+  run: "demo/x",
+  runAt: 1,
+  user: "ada",
+  at: 2,
+  by: "ada",
+  lastRun: "demo/x",
+  seenAt: 2,
+  seen: 1,
+  bytes: 3,
+  kind: "number",
+  code: "",
+};
+
+test("what runs say of versions crosses the wire as it is", () => {
+  const query = { runs, what: ["artifact" as const], since: 1.5, params: { n: "1" } };
+  assert.deepEqual(through(askVersions.query, query), query);
+  const answer = { parts: [part], lacking: [], next: { run: 3, task: 7 } };
+  assert.deepEqual(through(askVersions.answer, answer), answer);
+});
+
 const task = { index: [0], memoKey: "a".repeat(64), by: "ada" };
 for (const [what, codec, wrong] of [
+  ["versions of no run", askVersions.query, { runs: [], what: [] }],
+  ["versions of too many runs", askVersions.query, { runs: [...runs, RUN_REF], what: [] }],
+  ["a version of no kind", askVersions.answer, { parts: [{ ...part, what: "x" }], lacking: [] }],
+  ["a version seen half", askVersions.answer, { parts: [{ ...part, seen: 0.5 }], lacking: [] }],
   ["a flow that is a path", askRuns.query, { flow: "", limit: 1 }],
   ["a page of nothing", askRuns.query, { limit: 0 }],
   ["a page without end", askRuns.query, { limit: PAGE_ROWS_MAX + 1 }],
