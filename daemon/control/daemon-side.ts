@@ -31,10 +31,13 @@ export interface CatalogPort extends ReadSide {
   unanswered(): Promise<readonly string[]>;
 }
 
+/** As of a finished output (design §9), this peer's included. */
+const FILE_COPIES = 2;
+
 export interface DaemonSideParts {
   readonly catalog: CatalogPort;
   readonly directory: PeerDirectory;
-  readonly exchange: Pick<ContentExchange, "bring">;
+  readonly exchange: Pick<ContentExchange, "bring" | "spread">;
   readonly store: Pick<Store, "putFile">;
   /** daemon/ownership. */
   readonly ownership: {
@@ -89,7 +92,12 @@ export function createDaemonSide(parts: DaemonSideParts): DaemonSide {
         .sort((a, b) => Number(b.self) - Number(a.self) || a.name.localeCompare(b.name)),
     prepare: async () => parts.warm(),
     submit: (request) => submit(parts, request),
-    putFile: (path) => store.putFile(path),
+    async putFile(path) {
+      const put = await store.putFile(path);
+      // The run outlives its submitter, and may be repeated when that is away: so must the files it was given.
+      exchange.spread([put.id], FILE_COPIES);
+      return put;
+    },
     async bring(ids, onEvent, signal) {
       await exchange.bring(ids, { signal, onProgress: (progress) => void onEvent(progress) });
       if (signal.aborted) throw new MfError("INTERRUPTED");

@@ -132,6 +132,15 @@ describe("on a mesh of two", () => {
     assert.equal(watched.state, "succeeded");
     assert.equal(await a.json(["get", `${detached.run}/c/x`]), 8);
   });
+
+  test("the peer that submitted it is gone: what its run was made of is not", async () => {
+    const [a, b] = [place.peer(0), place.peer(1)];
+    const { run } = await b.json<RunJson>(["status", "steady/latest", "--json"]);
+    await a.kill();
+    const again = await b.json<VerifyJson>(["rerun", run, "--verify", "--json"]);
+    assert.equal(again.tasks.executed, again.tasks.total);
+    assert.deepEqual(again.verify.findings, []);
+  });
 });
 
 describe("in one process, with no daemon", () => {
