@@ -178,7 +178,7 @@ describe("in one process, with no daemon", () => {
       [["resume", "odd/nothing"], 3, /There is no run odd\/nothing/],
       [["resume", run, "-p", "n=1"], 2, /mf rerun odd\/\w+ -p name=value/],
       [["rerun", run, "-p", "n=many"], 2, /expected a number/],
-      [["rerun", run, "-p", "m=1"], 2, /Did you mean "n"\?/],
+      [["rerun", "odd", "-p", "m=1"], 2, /Did you mean "n"\?/],
       [["rerun", run, "--verify", "-p", "n=1", "--seed", "2"], 2, /-p and --seed cannot be given/],
       [["rerun", run, "--verify", "--detach"], 2, /compares when the run has ended/],
       [["rerun", run, "--detach"], 4, /No daemon runs/],
