@@ -43,7 +43,7 @@ function addRerun(program: Command, choose: (action: Action) => void): void {
   const command = program
     .command("rerun")
     .description("run a stored run again, without its source files; --verify compares")
-    .argument("<run>", "flow/run")
+    .argument("<run>", "flow/run; a flow alone is its latest run that succeeded")
     .option("--verify", "execute everything again and compare each artifact")
     .option("--from <step>", "execute this step and everything behind it, whatever is known")
     .option("-p, --param <name=value>", "another value of a parameter (may be repeated)", collect)

@@ -6,6 +6,7 @@ import { connectDaemon } from "../src/client/control/control-client.ts";
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import { Records } from "../src/client/records.ts";
 import type { Repeat } from "../src/client/repeat/repeat-request.ts";
+import type { Cid } from "../src/model/ids.ts";
 import { MfError } from "../src/model/errors.ts";
 import type { SourceStore } from "../src/source/pin-sources.ts";
 import { bringingSide } from "./bringing-side.ts";
@@ -66,19 +67,36 @@ function ownPlace(context: CommandContext, side: RunSide): RepeatPlace {
 }
 
 function daemonPlace(context: CommandContext, side: DaemonSide, close: () => void): RepeatPlace {
+  // A run outlives its submitter, so the files it is given anew are copied.
+  const contents = new Set<Cid>();
+  const files = daemonFiles(side);
   return {
     records: new Records(bringingSide(context, side)),
     isMesh: true,
-    files: daemonFiles(side),
-    run: (repeat, options) => submitRepeat(context, side, { repeat, options }),
+    files: {
+      ...files,
+      async putFile(path) {
+        const put = await files.putFile(path);
+        contents.add(put.id);
+        return put;
+      },
+    },
+    run: (repeat, options) =>
+      submitRepeat(context, side, { repeat, options, contents: [...contents] }),
     close: async () => close(),
   };
+}
+
+interface Submission {
+  readonly repeat: Repeat;
+  readonly options: RepeatRunOptions;
+  readonly contents: readonly Cid[];
 }
 
 async function submitRepeat(
   context: CommandContext,
   side: DaemonSide,
-  { repeat, options }: { readonly repeat: Repeat; readonly options: RepeatRunOptions },
+  { repeat, options, contents }: Submission,
 ): Promise<number> {
   const { params, user, seed, versions, sources, origin, project, branch, ...runOptions } =
     repeat.request;
@@ -91,6 +109,7 @@ async function submitRepeat(
     ...(seed === undefined ? {} : { seed }),
     ...(versions === undefined ? {} : { versions }),
     ...(sources === undefined ? {} : { sources }),
+    ...(contents.length === 0 ? {} : { contents }),
     ...(origin === undefined ? {} : { origin }),
     ...(project === undefined ? {} : { project }),
     ...(branch === undefined ? {} : { branch }),

@@ -5,7 +5,7 @@ import { writeJson, type CommandContext, type CommonOptions } from "../command-c
 
 /** A program's commands whose argument a shell can ask for, and how. */
 const ARGUMENTS: Readonly<Record<string, { readonly commands: string; readonly ask: string }>> = {
-  mf: { commands: "status|logs|get|show|watch|cancel", ask: "mf ls -q 2>/dev/null" },
+  mf: { commands: "status|logs|get|show|watch|cancel|resume|rerun", ask: "mf ls -q 2>/dev/null" },
   mfd: { commands: "revoke", ask: "mf peers 2>/dev/null | tail -n +2 | cut -f 1" },
 };
 

@@ -43,7 +43,7 @@ export async function rerunCommand(
   const isVerify = options.verify === true;
   if (isVerify) refuseOthers(options, texts);
   return withRepeatPlace(context, options, async (place, interrupt) => {
-    const origin = await readOrigin(place.records, run);
+    const origin = await readOrigin(place.records, run.includes("/") ? run : `${run}/latest`);
     if (isVerify) requireEnded(origin);
     tellOrigin(context, origin, options);
     requirePackagesHere(place, origin.flowPackage, options);

@@ -132,6 +132,15 @@ describe("on a mesh of two", () => {
     assert.equal(watched.state, "succeeded");
     assert.equal(await a.json(["get", `${detached.run}/c/x`]), 8);
   });
+
+  test("the peer that submitted it is gone: what its run was made of is not", async () => {
+    const [a, b] = [place.peer(0), place.peer(1)];
+    const { run } = await b.json<RunJson>(["status", "steady/latest", "--json"]);
+    await a.kill();
+    const again = await b.json<VerifyJson>(["rerun", run, "--verify", "--json"]);
+    assert.equal(again.tasks.executed, again.tasks.total);
+    assert.deepEqual(again.verify.findings, []);
+  });
 });
 
 describe("in one process, with no daemon", () => {
@@ -169,7 +178,7 @@ describe("in one process, with no daemon", () => {
       [["resume", "odd/nothing"], 3, /There is no run odd\/nothing/],
       [["resume", run, "-p", "n=1"], 2, /mf rerun odd\/\w+ -p name=value/],
       [["rerun", run, "-p", "n=many"], 2, /expected a number/],
-      [["rerun", run, "-p", "m=1"], 2, /Did you mean "n"\?/],
+      [["rerun", "odd", "-p", "m=1"], 2, /Did you mean "n"\?/],
       [["rerun", run, "--verify", "-p", "n=1", "--seed", "2"], 2, /-p and --seed cannot be given/],
       [["rerun", run, "--verify", "--detach"], 2, /compares when the run has ended/],
       [["rerun", run, "--detach"], 4, /No daemon runs/],
