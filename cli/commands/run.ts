@@ -15,7 +15,7 @@ import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { showRun, type RunDisplay } from "../output/run-display.ts";
 import { encodeParams } from "../param-values.ts";
 import { reportRun } from "../run-report.ts";
-import { checkRunLabels, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
+import { checkRunLabels, giveTags, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
 import { announceSubmission, submitFlow } from "../submit-flow.ts";
 import { userName, rootNote } from "../user-name.ts";
 
@@ -122,26 +122,39 @@ async function runLoaded(
     ...(options.maxTasks === undefined ? {} : { maxTasks: options.maxTasks }),
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
   };
+  const note = rootNote();
+  if (note !== undefined && !isQuiet(options)) context.terminal.err(`${note}\n`);
   const handle = await side.engine.start(flowPackage, request);
-  const on = runText(handle.run);
-  const given = tags.map((name) => ({ kind: "tag", on, name, value: "", user }) as const);
-  const marked = given.length === 0 ? Promise.resolve([]) : side.mark(given);
+  const marked = giveTags(side.mark, handle.run, { tags, user });
   // The run goes on beside it; a tag that could not be written is told at the end.
   marked.catch(() => undefined);
-  // With --json stderr is for an error in JSON only.
-  const isQuiet = options.quiet === true || options.json === true;
-  const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
-  if (!isQuiet) {
-    display.say(`run ${on}`);
-    const note = rootNote();
-    if (note !== undefined) display.say(note);
-  }
-  interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
+  const code = await followHere(context, handle, { ...options, interrupt });
+  await marked;
+  return code;
+}
+
+/** With --json stderr is for an error in JSON only. */
+function isQuiet({ quiet, json }: Pick<RunOptions, "quiet" | "json">): boolean {
+  return quiet === true || json === true;
+}
+
+interface FollowRequest extends Pick<RunOptions, "quiet" | "json"> {
+  readonly interrupt: Interrupt;
+}
+
+async function followHere(
+  context: CommandContext,
+  handle: RunHandle,
+  request: FollowRequest,
+): Promise<number> {
+  const quiet = isQuiet(request);
+  const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet: quiet });
+  if (!quiet) display.say(`run ${runText(handle.run)}`);
+  request.interrupt.onAsked(() => cancelRun(handle, display, quiet));
   try {
     const result = await handle.finished;
     display.stop();
-    await marked;
-    return reportRun(context, result, options);
+    return reportRun(context, result, request);
   } finally {
     display.stop();
   }
