@@ -4,7 +4,6 @@ import { runText } from "../src/model/ids.ts";
 import type { CommandContext } from "./command-context.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { showRun, type RunDisplay } from "./output/run-display.ts";
-import { rootNote } from "./user-name.ts";
 import { reportRun, type ReportOptions } from "./run-report.ts";
 
 export interface FollowHereRequest extends ReportOptions {
@@ -20,11 +19,7 @@ export async function followHere(
   // With --json stderr is for an error in JSON only.
   const isQuiet = request.quiet === true || request.json === true;
   const display = showRun(handle, context.terminal, { clock: context.clock, isQuiet });
-  if (!isQuiet) {
-    display.say(`run ${runText(handle.run)}`);
-    const note = rootNote();
-    if (note !== undefined) display.say(note);
-  }
+  if (!isQuiet) display.say(`run ${runText(handle.run)}`);
   request.interrupt.onAsked(() => cancelRun(handle, display, isQuiet));
   try {
     const result = await handle.finished;

@@ -1,6 +1,8 @@
 /** What a run is given to be found by: tags, and the project and branch that it belongs to. Of `mf run` and `mf submit` alike. */
 import { Option, type Command } from "commander";
+import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import { MfError } from "../src/model/errors.ts";
+import { runText, type RunRef } from "../src/model/ids.ts";
 import { TAGS_MAX } from "../src/model/mark.ts";
 import { checkGivenTag } from "../src/model/run-tags.ts";
 import { collect } from "./option-values.ts";
@@ -82,4 +84,15 @@ function checkedName(name: string, what: string, usage: (message: string) => MfE
       `"${name}" does not name ${what}: a word of at most ${NAME_CHARS_MAX} characters, without @ and !.`,
     );
   return name;
+}
+
+/** To a run that has begun. */
+export async function giveTags(
+  mark: DaemonSide["mark"],
+  run: RunRef,
+  { tags, user }: { readonly tags: readonly string[]; readonly user: string },
+): Promise<void> {
+  if (tags.length === 0) return;
+  const on = runText(run);
+  await mark(tags.map((name) => ({ kind: "tag", on, name, value: "", user })));
 }

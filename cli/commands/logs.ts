@@ -62,7 +62,8 @@ export async function logsCommand(
   try {
     found = await withReadSide(context, async (readSide, daemon) => {
       const summary = await readSide.run(target.run);
-      const { steps } = await readSide.status(target.run);
+      // From here on this run is meant, whatever `latest` or a tag come to name.
+      const { steps } = await readSide.status(runText(summary.run));
       checkStep(pathspec, target, steps);
       if (daemon === undefined) return { summary, steps, isTold: false };
       const exact = { ...target, run: runText(summary.run) };
@@ -181,7 +182,8 @@ async function tellFromFiles(
   while (options.follow === true && !isOver) {
     await delay(context.clock, FOLLOW_INTERVAL_MS);
     // The state first: what was printed before the run ended is then read below.
-    isOver = hasEnded(await withReadSide(context, (readSide) => readSide.run(target.run)));
+    const run = runText(summary.run);
+    isOver = hasEnded(await withReadSide(context, (readSide) => readSide.run(run)));
     await readNew();
   }
   writer.add([...files.values()].flatMap((file) => file.joiner.end()));

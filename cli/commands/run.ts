@@ -18,7 +18,7 @@ import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { encodeParams } from "../param-values.ts";
 import { daemonFiles, readSources } from "../source-values.ts";
-import { checkRunLabels, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
+import { checkRunLabels, giveTags, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
 import { announceSubmission, submitFlow } from "../submit-flow.ts";
 import { userName, rootNote } from "../user-name.ts";
 
@@ -136,10 +136,10 @@ async function runLoaded(
     ...(options.maxWorkers === undefined ? {} : { maxWorkers: options.maxWorkers }),
     ...(options.rerun === undefined ? {} : { rerun: options.rerun }),
   };
+  const note = rootNote();
+  if (note !== undefined && !isQuiet) context.terminal.err(`${note}\n`);
   const handle = await side.engine.start(flowPackage, request);
-  const on = runText(handle.run);
-  const given = tags.map((name) => ({ kind: "tag", on, name, value: "", user }) as const);
-  const marked = given.length === 0 ? Promise.resolve([]) : side.mark(given);
+  const marked = giveTags(side.mark, handle.run, { tags, user });
   // The run goes on beside it; a tag that could not be written is told at the end.
   marked.catch(() => undefined);
   const code = await followHere(context, handle, { ...options, interrupt });

@@ -18,8 +18,8 @@ export const MARKS_BYTES_MAX = 32 * 1024 * 1024;
 /** What others tell is written one after the other; so many may wait for it. */
 export const WRITES_WAITING_MAX = 128;
 
-/** Questions about one bucket in one go: all that a mesh may have, in one bucket, takes half as many. */
-export const PAGES_PER_BUCKET_MAX = 512;
+/** Questions about one bucket in one go. It has some 400 marks; were all MARKS_MAX in it, 800 would do. */
+export const PAGES_PER_BUCKET_MAX = 1_024;
 
 /** Marks read in one go while a daemon starts: hashing a hundred thousand takes most of a second. */
 export const LOAD_SLICE = 200;

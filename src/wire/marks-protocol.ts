@@ -12,8 +12,8 @@ import type { RequestType } from "./transport.ts";
 export const MARK_BUCKETS = 256;
 /** Of a key, of a version, of a bucket's digest. */
 export const MARK_HASH_BYTES = 8;
-/** Marks of one message, and what they may take; one note is at most a quarter of it. */
-export const MARKS_PER_MESSAGE_MAX = 512;
+/** Marks of one message (to read so many takes some 3 ms), and what they may take; one note is at most a quarter of it. */
+export const MARKS_PER_MESSAGE_MAX = 128;
 export const MARKS_MESSAGE_BYTES = 256 * 1024;
 /** Keys that one question is about. */
 export const MARK_KEYS_PER_PAGE_MAX = 1_024;

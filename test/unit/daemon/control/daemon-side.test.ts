@@ -198,7 +198,6 @@ test("bringing tells how far it is and ends as interrupted where its reader left
           options?.onProgress?.({ bytes: 1, total: 2 });
           if (options?.signal === controller.signal) controller.abort();
         },
-        spread: () => undefined,
       },
     }),
   );

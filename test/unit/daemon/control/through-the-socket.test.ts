@@ -48,7 +48,6 @@ async function lab(t: TestContext, gate?: () => Promise<void>): Promise<Lab> {
           if (data !== undefined) ada.store.durable.contents.set(id, data);
         }
       },
-      spread: () => undefined,
     },
     store: ada.store,
     // The run begins on another peer than the one that was asked, as after a take-over.
