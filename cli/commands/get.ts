@@ -26,6 +26,8 @@ export interface GetOptions extends CommonOptions {
 const STDOUT = "-";
 const QUIET_MS = 1_000;
 const TELL_INTERVAL_MS = 500;
+/** In a log. */
+const LOG_INTERVAL_MS = 5_000;
 
 export function getCommand(
   context: CommandContext,
@@ -146,13 +148,14 @@ function tellProgress({ clock, terminal }: CommandContext): {
 } {
   const startedAt = clock.monotonic();
   let bytes = 0;
-  let toldAt = startedAt + QUIET_MS - TELL_INTERVAL_MS;
+  const interval = terminal.isLive ? TELL_INTERVAL_MS : LOG_INTERVAL_MS;
+  let toldAt = startedAt + QUIET_MS - interval;
   let isLineOpen = false;
   return {
     add(more) {
       bytes += more;
       const now = clock.monotonic();
-      if (now - toldAt < TELL_INTERVAL_MS) return;
+      if (now - toldAt < interval) return;
       toldAt = now;
       const text = `writing ${bytesText(bytes)}, ${durationText(now - startedAt)}`;
       terminal.err(terminal.isLive ? `\r\u001B[K${text}` : `${text}\n`);
