@@ -65,7 +65,8 @@ async function deliver(context: CommandContext, delivery: Delivery): Promise<voi
   const { records, target, options, saving } = delivery;
   const { output } = options;
   if (output === undefined || output === STDOUT) {
-    const form = fileForm(options.as) ?? "json";
+    const isBytes = output === STDOUT && options.json !== true && target.k === "value";
+    const form = fileForm(options.as) ?? (isBytes ? formOf(target.value) : "json");
     await print(context, formed(records, await tableValue(target, form), form), saving.signal);
     return;
   }
