@@ -11,6 +11,8 @@ import { putThere } from "./submit-flow.ts";
 /** Small files are stored before anybody could read a line about them. */
 const QUIET_MS = 1_000;
 const TELL_INTERVAL_MS = 500;
+/** In a log. */
+const LOG_INTERVAL_MS = 5_000;
 const CACHE_NAME = "source-files.json";
 
 export interface SourceReading {
@@ -41,7 +43,7 @@ export async function readSources(
   const tick = (): void => {
     // In a log a line that says nothing new is noise; on a terminal the time that passes is news.
     if (latest !== "" && (terminal.isLive || latest !== told)) write();
-    cancel = clock.after(TELL_INTERVAL_MS, tick);
+    cancel = clock.after(terminal.isLive ? TELL_INTERVAL_MS : LOG_INTERVAL_MS, tick);
   };
   if (!isQuiet) cancel = clock.after(QUIET_MS, tick);
   try {

@@ -27,6 +27,8 @@ export interface GetOptions extends CommonOptions {
 const STDOUT = "-";
 const QUIET_MS = 1_000;
 const TELL_INTERVAL_MS = 500;
+/** In a log. */
+const LOG_INTERVAL_MS = 5_000;
 
 export function getCommand(
   context: CommandContext,
@@ -66,7 +68,8 @@ async function deliver(context: CommandContext, delivery: Delivery): Promise<voi
   const { records, target, options, saving } = delivery;
   const { output } = options;
   if (output === undefined || output === STDOUT) {
-    const form = fileForm(options.as) ?? "json";
+    const isBytes = output === STDOUT && options.json !== true && target.k === "value";
+    const form = fileForm(options.as) ?? (isBytes ? formOf(target.value) : "json");
     await print(context, formed(records, await tableValue(target, form), form), saving.signal);
     return;
   }
@@ -149,13 +152,14 @@ function tellProgress({ clock, terminal }: CommandContext): {
 } {
   const startedAt = clock.monotonic();
   let bytes = 0;
-  let toldAt = startedAt + QUIET_MS - TELL_INTERVAL_MS;
+  const interval = terminal.isLive ? TELL_INTERVAL_MS : LOG_INTERVAL_MS;
+  let toldAt = startedAt + QUIET_MS - interval;
   let isLineOpen = false;
   return {
     add(more) {
       bytes += more;
       const now = clock.monotonic();
-      if (now - toldAt < TELL_INTERVAL_MS) return;
+      if (now - toldAt < interval) return;
       toldAt = now;
       const text = `writing ${bytesText(bytes)}, ${durationText(now - startedAt)}`;
       terminal.err(terminal.isLive ? `\r\u001B[K${text}` : `${text}\n`);

@@ -8,10 +8,21 @@ import type { FileInfo } from "../../src/artifact/file-brand.ts";
 import type { Records } from "../../src/client/records.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { Cid } from "../../src/model/ids.ts";
+import { inTurns } from "../../src/std/in-turns.ts";
 import { safeParts, TakenNames } from "./file-names.ts";
 import { directoryForm, ENDINGS, formed } from "./forms.ts";
-import { besideName, existsError, saveError, saveFile, type Saving } from "./save-file.ts";
+import {
+  besideName,
+  existsError,
+  saveError,
+  writeInto,
+  type Pieces,
+  type Saving,
+} from "./save-file.ts";
 import { fileOf, filesOf, type Target } from "./target.ts";
+
+/** Small files take longer to open than to write. */
+const WRITTEN_AT_ONCE_MAX = 16;
 
 /** The files written, as paths in the directory. @throws MfError USAGE, INTERRUPTED and what loading throws */
 export async function saveDirectory(
@@ -29,7 +40,7 @@ export async function saveDirectory(
     await writeTarget(written, target);
     if (there === undefined) await rename(beside, place);
     else await moveInto(place, { beside, files: written.files, force: saving.force });
-    return written.files.map((parts) => parts.join("/"));
+    return written.files.map((parts) => parts.join("/")).sort();
   } catch (error) {
     throw saveError(error, directory);
   } finally {
@@ -40,6 +51,7 @@ export async function saveDirectory(
 class Written {
   readonly files: string[][] = [];
   readonly #names = new TakenNames();
+  readonly #folders = new Set<string>();
   readonly #records: Records;
   readonly #root: string;
   readonly #saving: Saving;
@@ -50,8 +62,18 @@ class Written {
     this.#saving = saving;
   }
 
+  /** What comes from other peers comes in one go. */
+  async list(folder: readonly string[], files: readonly FileInfo[]): Promise<void> {
+    await this.#records.bring(files.map((file) => file.id as Cid));
+    // Names are given in the order of the list, whichever is written first.
+    const places = files.map((file) => this.#names.take([...folder, ...safeParts(file.name)]));
+    await inTurns(files, WRITTEN_AT_ONCE_MAX, (file, at) =>
+      this.#write(places[at] ?? [], this.#records.stream(file.id as Cid)),
+    );
+  }
+
   async file(parts: readonly string[], file: FileInfo): Promise<void> {
-    await this.#save(parts, this.#records.stream(file.id as Cid));
+    await this.#write(this.#names.take(parts), this.#records.stream(file.id as Cid));
   }
 
   async value(parts: readonly string[], value: unknown): Promise<void> {
@@ -59,14 +81,15 @@ class Written {
     const ending = form === "file" ? "" : ENDINGS[form];
     const [last = "value"] = parts.slice(-1);
     const named = [...parts.slice(0, -1), `${last}${ending}`];
-    await this.#save(named, formed(this.#records, value, form).pieces);
+    await this.#write(this.#names.take(named), formed(this.#records, value, form).pieces);
   }
 
-  async #save(parts: readonly string[], pieces: Parameters<typeof saveFile>[1]): Promise<void> {
-    const taken = this.#names.take(parts);
+  async #write(taken: string[], pieces: Pieces): Promise<void> {
     const path = join(this.#root, ...taken);
-    await mkdir(dirname(path), { recursive: true });
-    await saveFile(path, pieces, this.#saving);
+    const folder = dirname(path);
+    if (!this.#folders.has(folder)) await mkdir(folder, { recursive: true });
+    this.#folders.add(folder);
+    await writeInto(path, pieces, this.#saving);
     this.files.push(taken);
   }
 }
@@ -74,8 +97,8 @@ class Written {
 async function writeTarget(written: Written, target: Target): Promise<void> {
   if (target.k === "value") {
     const files = filesOf(target.value);
-    for (const file of files ?? []) await written.file(safeParts(file.name), file);
     if (files === undefined) await writeArtifact(written, [], target);
+    else await written.list([], files);
     return;
   }
   for (const { name, index, load } of target.artifacts) {
@@ -93,8 +116,8 @@ async function writeArtifact(
   if (file !== undefined) return written.file([...folder, ...safeParts(file.name)], file);
   const own = safeParts(name.replaceAll("/", "_"));
   const files = filesOf(value);
-  if (files === undefined) return written.value([...folder, ...own], value);
-  for (const one of files) await written.file([...folder, ...own, ...safeParts(one.name)], one);
+  if (files === undefined) await written.value([...folder, ...own], value);
+  else await written.list([...folder, ...own], files);
 }
 
 interface Move {

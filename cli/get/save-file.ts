@@ -83,7 +83,12 @@ async function isDevice(path: string): Promise<boolean> {
   return facts !== undefined && !facts.isFile() && !facts.isDirectory();
 }
 
-async function writeInto(path: string, pieces: Pieces, { signal, onBytes }: Saving): Promise<void> {
+/** Where nobody looks yet, or where nothing can be moved to. */
+export async function writeInto(
+  path: string,
+  pieces: Pieces,
+  { signal, onBytes }: Saving,
+): Promise<void> {
   const file = await open(path, "w");
   try {
     for await (const piece of pieces) {

@@ -15,8 +15,8 @@ export interface SourceSpec {
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):/;
 const GLOB = /[*?{}]/;
-/** Longer than any path that a system opens. */
-const SPEC_CHARS_MAX = 4096;
+/** Journals and listings name sources; peers take no longer names. */
+const SPEC_CHARS_MAX = 256;
 
 /** As the journal and listings name it: two spellings of one path are one source. */
 export function normalSource(text: string): string {

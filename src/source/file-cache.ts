@@ -1,16 +1,11 @@
 /**
- * Ids of large files that were stored before, so that one that has not changed is not read again. Only a help: what is lost or wrong in
+ * Ids of files that were stored before, so that one that has not changed is not read again. Only a help: what is lost or wrong in
  * form is forgotten, and an id counts only while the store still has its content.
  */
 import type { BigIntStats } from "node:fs";
 import type { Cid } from "../model/ids.ts";
 import { readPrivateFile, writePrivateFile } from "../std/durable-file.ts";
-import {
-  CACHE_BYTES_MAX,
-  REMEMBERED_BYTES_MIN,
-  REMEMBERED_FILES_MAX,
-  SETTLED_MS,
-} from "./source-limits.ts";
+import { CACHE_BYTES_MAX, REMEMBERED_FILES_MAX, SETTLED_MS } from "./source-limits.ts";
 
 const VERSION = 1;
 const NS_PER_MS = 1_000_000n;
@@ -40,7 +35,7 @@ export class FileCache {
 
   /** `now`: before the file was read. */
   set(path: string, facts: BigIntStats, { id, now }: { id: Cid; now: number }): void {
-    if (this.#file === undefined || facts.size < REMEMBERED_BYTES_MIN) return;
+    if (this.#file === undefined) return;
     const settledAt = (facts.mtimeNs > facts.ctimeNs ? facts.mtimeNs : facts.ctimeNs) / NS_PER_MS;
     if (Number(settledAt) + SETTLED_MS > now) return;
     this.#entries.delete(path);

@@ -14,9 +14,10 @@ import { isListSource, parseSource } from "../graph/source-spec.ts";
 import { MfError } from "../model/errors.ts";
 import type { Cid } from "../model/ids.ts";
 import type { SourceValue } from "../model/journal.ts";
+import { inTurns } from "../std/in-turns.ts";
 import { FileCache } from "./file-cache.ts";
 import { findFiles, refusal, SourceRefused, type FoundFile } from "./find-files.ts";
-import { STORED_AT_ONCE_MAX } from "./source-limits.ts";
+import { ASKED_AT_ONCE_MAX, STORED_AT_ONCE_MAX } from "./source-limits.ts";
 
 export interface SourceStore {
   putFile(path: string): Promise<{ readonly id: Cid; readonly bytes: number }>;
@@ -27,7 +28,7 @@ export interface PinOptions {
   /** Absolute. */
   readonly flowFile: string;
   readonly store: SourceStore;
-  /** Remembers ids of large files there. */
+  /** Remembers ids of files there. */
   readonly cacheFile?: string;
   readonly now: () => number;
   readonly onProgress?: (progress: PinProgress) => void;
@@ -114,18 +115,19 @@ interface Storing {
 /** In the order given, several at a time. */
 async function storeAll(files: readonly FoundFile[], storing: Storing): Promise<FileInfo[]> {
   const { source, options } = storing;
-  const looks = await inTurns(files, ({ path }) => looksOf(path));
+  const looks = await inTurns(files, STORED_AT_ONCE_MAX, ({ path }) => looksOf(path));
+  const known = await knownIds(files, looks, storing);
   const bytesTotal = looks.reduce((sum, { size }) => sum + Number(size), 0);
   let bytes = 0;
   let done = 0;
   const tell = (): void =>
     options.onProgress?.({ source, files: done, filesTotal: files.length, bytes, bytesTotal });
   tell();
-  return inTurns(files, async (file, at) => {
+  return inTurns(files, STORED_AT_ONCE_MAX, async (file, at) => {
     if (options.signal?.aborted === true) throw new MfError("INTERRUPTED");
     const before = looks[at] ?? (await looksOf(file.path));
     const size = Number(before.size);
-    const id = await storeOne(file.path, before, storing);
+    const id = known[at] ?? (await storeOne(file.path, before, storing));
     bytes += size;
     done++;
     tell();
@@ -133,12 +135,32 @@ async function storeAll(files: readonly FoundFile[], storing: Storing): Promise<
   });
 }
 
+/** Of files that have not changed and whose contents are still stored. */
+async function knownIds(
+  files: readonly FoundFile[],
+  looks: readonly BigIntStats[],
+  { cache, options: { store } }: Storing,
+): Promise<(Cid | undefined)[]> {
+  const ids = files.map(({ path }, at) => {
+    const facts = looks[at];
+    return facts === undefined ? undefined : cache.get(path, facts);
+  });
+  const asked = [...new Set(ids.filter((id) => id !== undefined))];
+  const held = new Set<Cid>();
+  for (let from = 0; from < asked.length; from += ASKED_AT_ONCE_MAX) {
+    const page = asked.slice(from, from + ASKED_AT_ONCE_MAX);
+    for (const [at, isHeld] of (await store.has(page)).entries()) {
+      const id = page[at];
+      if (isHeld && id !== undefined) held.add(id);
+    }
+  }
+  return ids.map((id) => (id !== undefined && held.has(id) ? id : undefined));
+}
+
 /** The id of the file as it was `before`. @throws MfError SOURCE_CHANGED */
 async function storeOne(path: string, before: BigIntStats, storing: Storing): Promise<Cid> {
   const { source, cache, options } = storing;
   const { store, now } = options;
-  const known = cache.get(path, before);
-  if (known !== undefined && (await store.has([known]))[0] === true) return known;
   const startedAt = now();
   const { id, bytes } = await store.putFile(path).catch((error: unknown) => {
     throw refusal(error, path);
@@ -159,28 +181,4 @@ async function looksOf(path: string): Promise<BigIntStats> {
   return stat(path, { bigint: true }).catch((error: unknown) => {
     throw refusal(error, path, "gone since it was found");
   });
-}
-
-/** Stops at the first failure, once what was begun has ended. */
-async function inTurns<T, R>(
-  items: readonly T[],
-  act: (item: T, at: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  let failure: { readonly error: unknown } | undefined;
-  const worker = async (): Promise<void> => {
-    while (next < items.length && failure === undefined) {
-      const at = next++;
-      try {
-        results[at] = await act(items[at] as T, at);
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: STORED_AT_ONCE_MAX }, worker));
-  // oxlint-disable-next-line typescript/only-throw-error -- what was thrown is thrown on
-  if (failure !== undefined) throw failure.error;
-  return results;
 }

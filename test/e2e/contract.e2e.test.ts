@@ -86,7 +86,7 @@ describe("documents of the commands", () => {
     assert.equal(await place.json(["get", `${run}/list/raw`]), "AQID");
     const saved = async (argv: string[]): Promise<Buffer> => {
       const target = join(place.root, "saved");
-      assert.equal((await place.mf(["get", ...argv, "-o", target])).code, 0);
+      assert.equal((await place.mf(["get", ...argv, "-o", target, "--force"])).code, 0);
       return readFileSync(target);
     };
     assert.deepEqual([...(await saved([`${run}/list/raw`]))], [1, 2, 3]);

@@ -97,7 +97,7 @@ export default large;`;
 
 async function read(peer: MeshPeer, artifact: string): Promise<Buffer> {
   const out = join(peer.home, "out.npy");
-  const { code, err } = await peer.mf(["get", artifact, "--as", "npy", "-o", out]);
+  const { code, err } = await peer.mf(["get", artifact, "--as", "npy", "-o", out, "--force"]);
   assert.equal(code, 0, err);
   return readFileSync(out);
 }

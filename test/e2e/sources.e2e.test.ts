@@ -89,6 +89,10 @@ describe("sources and get", () => {
     rmSync(join(place.flows, "data"), { recursive: true });
     const one = await place.mf(["get", "words/latest/source:data/a.txt", "--as", "file"]);
     assert.equal(one.out, "one two");
+    assert.equal(
+      (await place.mf(["get", "words/latest/source:data/a.txt", "-o", "-"])).out,
+      one.out,
+    );
     const tree = await place.json([
       "get",
       "words/latest/source:data/",

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeValue } from "../../../../src/artifact/codec.ts";
+import { contentIdOf } from "../../../../src/artifact/content.ts";
+import type { RunRequest } from "../../../../src/engine/run-api.ts";
 import { runText, taskText, type RunRef } from "../../../../src/model/ids.ts";
 import { isMfError } from "../../../../src/model/errors.ts";
 import {
@@ -31,9 +34,13 @@ function meshOf(...peers: string[]): OwnershipMesh {
   return new OwnershipMesh({ peers, steps: STEPS, batchMs: 400 });
 }
 
-async function submit(mesh: OwnershipMesh, name: string): Promise<RunRef> {
-  const request = { params: {}, user: "ada" };
-  const submitted = await mesh.does(mesh.daemon(name).ownership.submit(flowPackage(FLOW), request));
+async function submit(
+  mesh: OwnershipMesh,
+  name: string,
+  { flow = FLOW, sources = {} }: { flow?: FlowFixture; sources?: RunRequest["sources"] } = {},
+): Promise<RunRef> {
+  const request: RunRequest = { params: {}, user: "ada", sources };
+  const submitted = await mesh.does(mesh.daemon(name).ownership.submit(flowPackage(flow), request));
   assert.equal(submitted.copies, Math.min(3, mesh.daemons.size));
   return submitted.handle.run;
 }
@@ -112,6 +119,34 @@ test("owners that die one after another are replaced as long as one peer has a c
     await mesh.until(() => mesh.owners(run).length === 1);
   }
   await finishes(mesh, run);
+});
+
+test("who takes a run over has the sources it began with", async () => {
+  const mesh = meshOf("a", "b", "c", "d");
+  await mesh.startAll();
+  const x = { k: "source", spec: "file:numbers/" } as const;
+  // Too long to travel with the work: it has to be in the store of whoever goes on.
+  const { data } = encodeValue(Array.from({ length: COUNT }, (_, i) => `${i}`.padStart(5000)));
+  const version = contentIdOf("messagepack", data);
+  const run = await submit(mesh, "a", {
+    flow: {
+      steps: [
+        { name: "list" },
+        { name: "fit", inputs: { x: each(x), after: out("list", "xs") }, levels: ["fit"] },
+        { name: "sum", inputs: { ys: collect(out("fit", "y")), x } },
+      ],
+    },
+    sources: { "file:numbers/": { data, version, files: COUNT, bytes: COUNT } },
+  });
+  await until(mesh, run, 8);
+  mesh.kill("a");
+  await finishes(mesh, run);
+  const [holder = ""] = mesh.holders(run);
+  const [started] = mesh.journal(holder, run);
+  assert.equal(
+    started?.t === "run-started" && started.sources?.["file:numbers/"]?.version,
+    version,
+  );
 });
 
 test("an owner that comes back before anybody took over asks, and goes on with a higher ballot", async () => {
