@@ -17,6 +17,9 @@ import { pinnedContents, type RemovedRun, type Roots } from "./roots.ts";
 export const GONE_JOURNAL_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Facts that are decoded in one turn of the loop: a few ms. */
+const LOOK_UP_BATCH = 256;
+
 export interface CollectOptions {
   readonly isDryRun?: boolean;
   /** Others work with this store meanwhile: a daemon's. */
@@ -106,8 +109,12 @@ async function factsOfOthers(
   roots: Roots,
   refs: readonly FactRef[],
 ): Promise<readonly Fact[]> {
-  const here = await store.sweeper.results(refs);
-  const missing = refs.filter((_, at) => here[at] === undefined);
+  const missing: FactRef[] = [];
+  for (let at = 0; at < refs.length; at += LOOK_UP_BATCH) {
+    const page = refs.slice(at, at + LOOK_UP_BATCH);
+    const here = await store.sweeper.results(page);
+    missing.push(...page.filter((_, position) => here[position] === undefined));
+  }
   const found: Fact[] = [];
   for (let at = 0; at < missing.length; at += FACTS_MAX)
     found.push(...(await roots.factsElsewhere(missing.slice(at, at + FACTS_MAX))));
