@@ -48,6 +48,8 @@ export interface OpenedReadSide {
   readonly daemon?: DaemonSide;
   /** Where this process holds the store. */
   readonly store?: Store;
+  /** Where another process does: what opening it was refused with. */
+  readonly inUse?: unknown;
   close(): Promise<void>;
 }
 
@@ -126,7 +128,7 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
     const mark = markerOf(context, store);
     return { readSide: localReadSide(store), mark, store, close: () => store.close() };
   } catch (error) {
-    if (remote !== undefined) return remote;
+    if (remote !== undefined) return { ...remote, inUse: error };
     throw error;
   }
 }
@@ -138,10 +140,10 @@ export async function withHome<T>(
 ): Promise<T> {
   const opened = await openReadSide(context);
   try {
-    const { readSide, store, daemon } = opened;
+    const { readSide, store, daemon, inUse } = opened;
     if (daemon !== undefined) return await use({ readSide, daemon });
     if (store !== undefined) return await use({ readSide, store });
-    throw new MfError("STORE_IN_USE", { home: context.home, pid: "of an `mf run`" });
+    throw inUse;
   } finally {
     await opened.close();
   }

@@ -12,7 +12,7 @@ import { writeJson, type CommandContext, type CommonOptions } from "../command-c
 import { LONE_PEER, withHome, type HomeSide } from "../compose.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { bytesText, countText } from "../output/format.ts";
-import { writeTable } from "../output/table.ts";
+import { writeTable, type Column } from "../output/table.ts";
 import { userName } from "../user-name.ts";
 import { writeChanges } from "./rm.ts";
 
@@ -100,6 +100,14 @@ interface Told extends Asked {
   readonly collected: Collected;
 }
 
+/** What it shrinks by is known once it is done. */
+const DISK_COLUMN: Column<PeerCollected> = {
+  title: "disk",
+  align: "right",
+  text: ({ diskBytes }) => bytesText(diskBytes),
+  raw: ({ diskBytes }) => String(diskBytes),
+};
+
 function tell({ terminal }: CommandContext, { isDryRun, removed, total, collected }: Told): void {
   const { peers, unanswered } = collected;
   writeTable(terminal, peers, [
@@ -112,12 +120,7 @@ function tell({ terminal }: CommandContext, { isDryRun, removed, total, collecte
       text: ({ bytes }) => bytesText(bytes),
       raw: ({ bytes }) => String(bytes),
     },
-    {
-      title: "disk",
-      align: "right",
-      text: ({ diskBytes }) => bytesText(diskBytes),
-      raw: ({ diskBytes }) => String(diskBytes),
-    },
+    ...(isDryRun ? [] : [DISK_COLUMN]),
   ]);
   if (isDryRun) for (const run of removed) terminal.err(`would remove ${run}\n`);
   const runs = countText(removed.length, "run");

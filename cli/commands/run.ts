@@ -7,7 +7,7 @@ import { localReadSide } from "../../src/client/control/local-read-side.ts";
 import { Records } from "../../src/client/records.ts";
 import { resolveVersions } from "../../src/client/resolve-versions.ts";
 import type { RunRequest } from "../../src/engine/run-api.ts";
-import { runText } from "../../src/model/ids.ts";
+
 import { MfError } from "../../src/model/errors.ts";
 import type { LoadedFlow } from "../../src/code/load-flow.ts";
 import type { CommandContext, CommonOptions } from "../command-context.ts";

@@ -88,7 +88,7 @@ export async function storeRun(store: Store, id: string, given: RunToStore): Pro
       params,
       paramTexts: {},
       versions,
-      seed: "",
+      seed: "0",
       codes: {},
       options: {},
     },

@@ -17,6 +17,9 @@ import { pinnedContents, type RemovedRun, type Roots } from "./roots.ts";
 export const GONE_JOURNAL_DAYS = 30;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Facts that are decoded in one turn of the loop: a few ms. */
+const LOOK_UP_BATCH = 256;
+
 export interface CollectOptions {
   readonly isDryRun?: boolean;
   /** Others work with this store meanwhile: a daemon's. */
@@ -39,8 +42,9 @@ export async function collect(
   const sweep = store.sweeper.begin();
   try {
     const roots = await findRoots();
-    const live = await liveSet(store, roots);
-    const removed = await removedSet(store, roots);
+    const { live, removed, isQuiet } = await setsOf(roots);
+    await fillLive(store, roots, live);
+    await fillRemoved(store, roots, removed);
     const isComplete = roots.isComplete();
     const report = await sweep.sweep({
       live,
@@ -48,7 +52,7 @@ export async function collect(
       withOrphans: isComplete,
       runs: forgottenRuns(roots.removed, now),
       isShared,
-      isQuiet: roots.kept.every((run) => run.hasEnded),
+      isQuiet,
       isDryRun,
     });
     if (!isDryRun) for (const { run } of roots.removed) await removeLogs(store.home, run);
@@ -58,10 +62,27 @@ export async function collect(
   }
 }
 
-async function liveSet(store: Store, roots: Roots): Promise<NamedSet> {
+/** What journals name. A removed run that has no end goes on somewhere: it is kept, whatever its mark says. */
+async function setsOf(
+  roots: Roots,
+): Promise<{ live: NamedSet; removed: NamedSet; isQuiet: boolean }> {
   const live = new NamedSet();
-  for (const { run } of roots.kept)
+  const removed = new NamedSet();
+  let isQuiet = true;
+  for (const { run, hasEnded } of roots.kept) {
+    isQuiet &&= hasEnded;
     for (const entry of await roots.journal(run)) live.addEntry(entry, true);
+  }
+  for (const { run } of roots.removed) {
+    const entries = await roots.journal(run);
+    const goesOn = entries.length > 0 && !entries.some(({ t }) => t === "run-finished");
+    if (goesOn) isQuiet = false;
+    for (const entry of entries) (goesOn ? live : removed).addEntry(entry, goesOn);
+  }
+  return { live, removed, isQuiet };
+}
+
+async function fillLive(store: Store, roots: Roots, live: NamedSet): Promise<void> {
   for (const id of pinnedContents(roots.marks)) if (isContentId(id)) live.addValue(id);
   for (const fact of await factsOfOthers(store, roots, live.refs)) live.addFact(fact, true);
   // A run that goes on may have made what its journal does not name yet; and no two clocks agree.
@@ -73,18 +94,13 @@ async function liveSet(store: Store, roots: Roots): Promise<NamedSet> {
     isNamed: (fact) => live.has(fact) || fact.at >= since,
   });
   await live.addFiles(store, roots.filesElsewhere);
-  return live;
 }
 
-async function removedSet(store: Store, roots: Roots): Promise<NamedSet> {
-  const removed = new NamedSet();
-  for (const { run } of roots.removed)
-    for (const entry of await roots.journal(run)) removed.addEntry(entry, false);
+async function fillRemoved(store: Store, roots: Roots, removed: NamedSet): Promise<void> {
   for (const fact of await factsOfOthers(store, roots, removed.refs)) removed.addFact(fact, false);
   await addFactsHere(store, removed, { withInputs: false, isNamed: (fact) => removed.has(fact) });
   // A file whose value is elsewhere goes when every peer has answered.
   await removed.addFiles(store, async () => new Map());
-  return removed;
 }
 
 /** Without asking the store by key: that would count as asking for what is about to go. */
@@ -93,8 +109,12 @@ async function factsOfOthers(
   roots: Roots,
   refs: readonly FactRef[],
 ): Promise<readonly Fact[]> {
-  const here = await store.sweeper.results(refs);
-  const missing = refs.filter((_, at) => here[at] === undefined);
+  const missing: FactRef[] = [];
+  for (let at = 0; at < refs.length; at += LOOK_UP_BATCH) {
+    const page = refs.slice(at, at + LOOK_UP_BATCH);
+    const here = await store.sweeper.results(page);
+    missing.push(...page.filter((_, position) => here[position] === undefined));
+  }
   const found: Fact[] = [];
   for (let at = 0; at < missing.length; at += FACTS_MAX)
     found.push(...(await roots.factsElsewhere(missing.slice(at, at + FACTS_MAX))));

@@ -2,6 +2,7 @@
  * Takes away what nobody keeps: rows in bounded batches, each between two commits, then the segments that have become empty or
  * nearly so. A row is looked at again in the moment it goes, so what was stored or asked for meanwhile stays.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseCid } from "../../artifact/cid.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Clock } from "../../env/clock.ts";
@@ -39,6 +40,8 @@ import type { StoreWorker } from "./store-worker.ts";
 
 /** Rows that go together: commits wait for so many at most, a few ms. */
 const SWEEP_BATCH = 512;
+/** Ids that are parsed in one turn of the loop: a ms or two. */
+const TURN_IDS = 256;
 
 export interface SweeperParts {
   readonly layout: StoreLayout;
@@ -146,8 +149,11 @@ export class LevelSweeper implements Sweeper {
 
   async #digests({ contents }: SweepSet): Promise<ReadonlySet<string>> {
     const digests = new Set<string>();
-    for (const id of contents)
+    let turn = 0;
+    for (const id of contents) {
       for (const digest of await this.#parts.reader.piecesOf(id)) digests.add(digest);
+      if (++turn % TURN_IDS === 0) await nextTurn();
+    }
     return digests;
   }
 

@@ -7,6 +7,7 @@ import { cidOf } from "../../../../src/artifact/cid.ts";
 import { isMfError, MfError } from "../../../../src/model/errors.ts";
 import { runText, type Cid, type MemoKey, type RunId } from "../../../../src/model/ids.ts";
 import type { JournalEntry, RunOwner } from "../../../../src/model/journal.ts";
+import { markKey } from "../../../../src/model/mark.ts";
 import type { PeerId } from "../../../../src/model/peer.ts";
 import { sampleFact, sampleSummary } from "../../../../src/testing/conformance/store.ts";
 import {
@@ -214,4 +215,20 @@ test("what a step threw travels cut to size, whatever its size", () => {
   assert.ok(RUN_APPEND.query.decode(RUN_APPEND.query.encode(page)).entries.length === 3);
   const long = { ...started, paramTexts: { x: "x".repeat(1_000_000) } };
   assert.ok(entryBytes(wireEntry(long)) < 8192);
+});
+
+test("pages of a run that was removed are passed over, and nobody goes on sending them", async () => {
+  const { append, ats, mesh } = await keeperMesh();
+  const x = ownerOf("x", 1);
+  const gone = { kind: "gone", on: runText(run), name: "", value: "", at: 1, by: "ada" } as const;
+  const disk = mesh.disks.get("k");
+  assert.ok(disk !== undefined);
+  disk.marks = new Map([[markKey(gone), gone]]);
+  const journal = [started, changed(x), done(1)];
+  assert.deepEqual(await append("x", pageOf(x, journal, 0)), { length: 3 });
+  assert.deepEqual(ats(), []);
+  assert.equal(disk.runs.size, 0);
+  disk.marks = new Map();
+  assert.deepEqual(await append("x", pageOf(x, journal, 0)), { length: 3 });
+  assert.deepEqual(ats(), ["run-started", "owner-changed", 1], "a removal that was taken back");
 });
