@@ -146,6 +146,7 @@ async function composeRun(deps: EngineParts, parts: RunParts): Promise<RunServic
       tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
       ...rule,
       limits,
+      isHeldBack: (request.labels ?? []).length > 0 || request.maxWorkers !== undefined,
       labels: request.labels ?? [],
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
       summary: {
