@@ -170,7 +170,9 @@ test("a run that is alone sends no message for a task, however many there are", 
     const ada = await mesh.add("ada");
     await mesh.add("bob", { slots: 0 });
     const before = mesh.network.deliveredCount;
-    await (await ada.start(chain(length))).finished;
+    await (
+      await ada.start(chain(length))
+    ).finished;
     const count = mesh.network.deliveredCount - before;
     mesh.close();
     return count;

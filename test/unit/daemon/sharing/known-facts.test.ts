@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Desk } from "../../../../daemon/sharing/desk-service.ts";
 import { DeskChoice } from "../../../../daemon/sharing/desk-choice.ts";
 import { codeKeysOf, messagesOf } from "../../../../daemon/sharing/code-keys.ts";
 import { KnownFacts, PrintSet } from "../../../../daemon/sharing/known-facts.ts";
 import type { CodeId, MemoKey } from "../../../../src/model/ids.ts";
 import type { PeerId } from "../../../../src/model/peer.ts";
-import { CODES_MAX, KEYS_MAX } from "../../../../src/wire/sharing-protocol.ts";
+import { CLAIM, CODES_MAX, KEYS_MAX, USE } from "../../../../src/wire/sharing-protocol.ts";
 import { FakeStore } from "../../../support/fake-store.ts";
 
 const keyOf = (i: number): MemoKey =>
@@ -57,6 +58,23 @@ test("all choose the same desk of those they see, codes are spread, and a lost p
   assert.equal(count.size, 8);
   for (const codesOfIt of count.values()) assert.ok(codesOfIt > 50 && codesOfIt < 150);
   assert.equal(there.of(CODE, []), undefined);
+});
+
+test("the answer of a desk fits into its message, however many users of however many codes there are", async () => {
+  const desk = new Desk({
+    clock: { monotonic: () => 0 },
+    askHandIn: async () => [],
+    tellOver: () => undefined,
+  });
+  const codes = Array.from({ length: CODES_MAX }, (_, i) => `${i}-`.padEnd(64, "c") as CodeId);
+  const users = Array.from({ length: 40 }, (_, i) => `${i}x`.padEnd(128, "p") as PeerId);
+  for (const user of users) await desk.use(user, { codes, held: [] });
+  const answer = await desk.use("me" as PeerId, { codes, held: [] });
+  assert.equal(answer.others.length, CODES_MAX);
+  assert.ok(answer.others.every(({ isShared }) => isShared));
+  assert.deepEqual(USE.answer.decode(USE.answer.encode(answer)), answer);
+  const claimed = await desk.claim("me" as PeerId, { codes, held: [] });
+  assert.ok(CLAIM.answer.encode(claimed).length > 0);
 });
 
 test("keys travel in as many messages as they need, each with its code", () => {
