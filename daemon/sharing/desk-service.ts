@@ -2,7 +2,7 @@
 import type { Clock } from "../../src/env/clock.ts";
 import type { CodeId } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
-import { CODES_MAX, USERS_MAX } from "../../src/wire/sharing-protocol.ts";
+import { ANSWER_USERS_MAX, CODES_MAX, USERS_MAX } from "../../src/wire/sharing-protocol.ts";
 import { codeKeysOf, type CodeKeysMessage } from "./code-keys.ts";
 import { DeskMachine, type CodeKeys, type OverNotice } from "./desk-machine.ts";
 import type { MemoKey } from "../../src/model/ids.ts";
@@ -20,6 +20,7 @@ export interface DeskDeps {
 interface Others {
   readonly at: number;
   readonly users: PeerId[];
+  readonly isShared: boolean;
 }
 
 export class Desk {
@@ -34,18 +35,12 @@ export class Desk {
     return this.#machine.size;
   }
 
-  async use(
-    from: PeerId,
-    message: CodeKeysMessage,
-  ): Promise<{ others: (Others & { readonly isShared: boolean })[] }> {
+  async use(from: PeerId, message: CodeKeysMessage): Promise<{ others: Others[] }> {
     const now = this.#deps.clock.monotonic();
     this.#machine.held(from, codeKeysOf(message), now);
     const alone = this.#machine.use(from, message.codes, now);
     await Promise.all([...alone].map(([user, codes]) => this.#handIn(user, codes)));
-    const others = message.codes.flatMap((code, at) => {
-      const { users, isShared } = this.#machine.others(from, code, this.#deps.clock.monotonic());
-      return users.length === 0 ? [] : [{ at, users: users.slice(0, USERS_MAX), isShared }];
-    });
+    const others = this.#others(from, message.codes);
     return { others };
   }
 
@@ -55,10 +50,7 @@ export class Desk {
   ): Promise<{ theirs: MemoKey[]; others: Others[] }> {
     const now = this.#deps.clock.monotonic();
     const theirs = this.#machine.claim(from, codeKeysOf(message), now);
-    const others = message.codes.flatMap((code, at) => {
-      const { users } = this.#machine.others(from, code, now);
-      return users.length === 0 ? [] : [{ at, users: users.slice(0, USERS_MAX) }];
-    });
+    const others = this.#others(from, message.codes);
     return { theirs, others };
   }
 
@@ -76,6 +68,19 @@ export class Desk {
 
   expire(): void {
     this.#tell(this.#machine.expire(this.#deps.clock.monotonic()));
+  }
+
+  /** As many as fit into one answer: who is left out is only not asked for facts. */
+  #others(from: PeerId, codes: readonly CodeId[]): Others[] {
+    const now = this.#deps.clock.monotonic();
+    let room = ANSWER_USERS_MAX;
+    return codes.flatMap((code, at) => {
+      const { users, isShared } = this.#machine.others(from, code, now);
+      if (users.length === 0) return [];
+      const told = users.slice(0, Math.min(USERS_MAX, room));
+      room -= told.length;
+      return [{ at, users: told, isShared }];
+    });
   }
 
   /** Who does not answer goes on as if it were alone: then a task may run twice, which is harmless. */

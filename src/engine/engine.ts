@@ -155,6 +155,7 @@ async function composeRun(deps: EngineParts, parts: RunParts): Promise<RunServic
       tasksMax: request.maxTasks ?? TASKS_MAX_DEFAULT,
       ...rule,
       limits,
+      isHeldBack: (request.labels ?? []).length > 0 || request.maxWorkers !== undefined,
       labels: request.labels ?? [],
       memBytesDefault: Math.min(ATTEMPT_MEM_BYTES_MAX, Math.floor(capacity.memBytes / 4)),
       kept: new Map(request.results?.map(({ memoKey, result }) => [memoKey, result])),

@@ -13,6 +13,8 @@ export const CODES_MAX = 1_024;
 export const KEYS_MAX = 4_096;
 /** Users of one code that an answer names. */
 export const USERS_MAX = 64;
+/** And those of all codes together: at most 130 bytes each, mostly 55. */
+export const ANSWER_USERS_MAX = 2_500;
 /** Facts asked for at once. */
 export const REFS_MAX = 128;
 /** Of one answer with facts and their small contents. */

@@ -153,3 +153,31 @@ test("what another peer made is brought, not made again, with what is small of i
   assert.equal(bob.sharing.stats.asked, before);
   mesh.close();
 });
+
+test("a run that is alone sends no message for a task, however many there are", async () => {
+  const steps = Object.fromEntries(
+    Array.from({ length: 40 }, (_, at) => [`s${at}`, () => ({ v: at })] as const),
+  );
+  const chain = (length: number): FlowFixture => ({
+    steps: Array.from({ length }, (_, at) => ({
+      name: `s${at}`,
+      inputs: at === 0 ? {} : { v: out(`s${at - 1}`, "v") },
+    })),
+  });
+  const messages = async (length: number, isSharing: boolean): Promise<number> => {
+    const mesh = new MeshFixture(steps, { isSharing });
+    // One that works and one that only listens: what is sent is not a matter of who is faster.
+    const ada = await mesh.add("ada");
+    await mesh.add("bob", { slots: 0 });
+    const before = mesh.network.deliveredCount;
+    await (
+      await ada.start(chain(length))
+    ).finished;
+    const count = mesh.network.deliveredCount - before;
+    mesh.close();
+    return count;
+  };
+  const more = async (length: number): Promise<number> =>
+    (await messages(length, true)) - (await messages(length, false));
+  assert.equal(await more(40), await more(5));
+});

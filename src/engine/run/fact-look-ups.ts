@@ -11,10 +11,13 @@ import type { TaskUnit } from "./run-units.ts";
 import { usableFacts, wantedFact, type FactSources } from "./usable-facts.ts";
 
 export interface FactLookUpHooks {
-  readonly found: (task: TaskUnit, fact: Fact | undefined) => void;
+  /** `isOthers`: another run was executing it, and this one waited. */
+  readonly found: (task: TaskUnit, fact: Fact | undefined, isOthers: boolean) => void;
   readonly failed: (error: unknown) => void;
   /** False: its result is nobody else's business, nor theirs its own. */
   readonly mayShare: (task: TaskUnit) => boolean;
+  /** False: it uses what others made, but nobody waits for this run, nor it for others. */
+  readonly mayClaim: boolean;
 }
 
 export interface FactLookUpSources extends FactSources {
@@ -28,6 +31,7 @@ export class FactLookUps {
   /** What waits for an execution elsewhere is forgotten by changing this. */
   #round = 0;
   readonly #claimed = new Map<TaskUnit, MemoKey>();
+  readonly #waited = new Set<TaskUnit>();
   #isAsking = false;
 
   constructor(sources: FactLookUpSources, hooks: FactLookUpHooks) {
@@ -42,6 +46,7 @@ export class FactLookUps {
   /** Nothing more is looked up, and what would have run here need not be waited for by others. */
   clear(): void {
     this.#waiting = [];
+    this.#waited.clear();
     this.#round++;
     const idle = [...this.#claimed.keys()].filter(({ phase }) => phase !== "running");
     this.#settle(idle, false);
@@ -82,12 +87,14 @@ export class FactLookUps {
     const facts = await this.#facts(tasks);
     // The run has stopped starting: nobody here takes the answer.
     if (round !== this.#round) return this.#settle(tasks, false);
-    for (const [position, task] of tasks.entries()) this.#hooks.found(task, facts[position]);
+    for (const [position, task] of tasks.entries())
+      this.#hooks.found(task, facts[position], this.#waited.delete(task));
   }
 
   /** Those that are this run's to do; the others come back when whoever does them is done. */
   async #claim(all: readonly TaskUnit[], round: number): Promise<readonly TaskUnit[]> {
-    const shared = all.filter((task) => this.#hooks.mayShare(task));
+    const { mayClaim, mayShare } = this.#hooks;
+    const shared = mayClaim ? all.filter((task) => mayShare(task)) : [];
     if (shared.length === 0) return all;
     const answers = await this.#sources.share.claim(shared.map(taskKeyOf));
     const others = new Set<TaskUnit>();
@@ -98,6 +105,7 @@ export class FactLookUps {
         continue;
       }
       others.add(task);
+      this.#waited.add(task);
       void over.then(() => {
         if (round !== this.#round) return;
         this.add(task);

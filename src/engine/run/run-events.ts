@@ -17,8 +17,13 @@ export interface RunMachineOptions extends ReuseRule {
 
 export type RunMachineEvent =
   | { readonly t: "started" }
-  /** `fact` undefined: nothing usable is stored, the task has to run. */
-  | { readonly t: "looked-up"; readonly task: TaskUnit; readonly fact: Fact | undefined }
+  /** `fact` undefined: nothing usable is stored, the task has to run. `isOthers`: another run made it while this one waited. */
+  | {
+      readonly t: "looked-up";
+      readonly task: TaskUnit;
+      readonly fact: Fact | undefined;
+      readonly isOthers?: boolean;
+    }
   | {
       readonly t: "elements-loaded";
       readonly level: LevelUnit;

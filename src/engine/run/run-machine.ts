@@ -72,7 +72,7 @@ export class RunMachine {
         this.#tally.isRootOpen = false;
         return;
       case "looked-up":
-        return this.#lookedUp(event.task, event.fact);
+        return this.#lookedUp(event);
       case "elements-loaded":
         if (this.#phase !== "running") return;
         event.level.lists[event.position] = event.list;
@@ -243,10 +243,10 @@ export class RunMachine {
     }
   }
 
-  #lookedUp(task: TaskUnit, fact: Fact | undefined): void {
+  #lookedUp({ task, fact, isOthers = false }: Extract<RunMachineEvent, { t: "looked-up" }>): void {
     if (this.#phase !== "running") return;
     const isJournaled = task.past?.succeeded !== undefined;
-    const isOwn = fact !== undefined && this.#options.history?.isOwn(fact) === true;
+    const isOwn = fact !== undefined && !isOthers && this.#options.history?.isOwn(fact) === true;
     if (fact === undefined || (!isJournaled && !isOwn && mayNotReuse(task, this.#options)))
       return this.#enqueue(task, false);
     if (!isJournaled) this.#effects.push({ t: "record-reuse", task, fact, isOwn });

@@ -56,6 +56,8 @@ export interface RunServiceOptions {
   readonly rerun: ReadonlySet<string>;
   readonly kept: ReadonlyMap<MemoKey, ResultId>;
   readonly limits: SchedulerLimits;
+  /** It was given less than the mesh has: others would wait for what they could run at once. */
+  readonly isHeldBack: boolean;
   readonly memBytesDefault: number;
   /** Labels a peer must have to run any of it. */
   readonly labels: readonly string[];
@@ -108,9 +110,10 @@ export class RunService implements RunHandle {
     this.#machine = new RunMachine(options.plan, options);
     this.#scheduler = new BatchScheduler(options.plan.steps.values(), options.limits);
     this.#lookUps = new FactLookUps(deps, {
-      found: (task, fact) => this.#accept({ t: "looked-up", task, fact }),
+      found: (task, fact, isOthers) => this.#accept({ t: "looked-up", task, fact, isOthers }),
       failed: (error) => this.#broken(error),
       // A run that is on its way to its end only counts what it made.
+      mayClaim: !options.isHeldBack,
       mayShare: (task) => options.history?.ending === undefined && !mayNotReuse(task, options),
     });
     this.#recorder = new RunRecorder(options.run, {

@@ -97,8 +97,9 @@ for (const [what, request, options] of [
   ["with noCache", { noCache: true }, {}],
   ["of a step in rerun", { rerun: ["only"] }, {}],
   ["of a step with cache: false", {}, { cache: { enabled: false } }],
+  ["that are held back to few workers", { maxWorkers: 1 }, {}],
 ] as const)
-  test(`runs ${what} neither wait nor look`, async () => {
+  test(`runs ${what} do not wait for each other`, async () => {
     const both = gate();
     let waiting = 0;
     const engine = engineFixture(
