@@ -63,7 +63,8 @@ export function stepLines(step: StepForecast, now: number): string[] {
     const which = indexes.every((index) => index.length === 0)
       ? ""
       : indexesText(step.name, indexes);
-    const late = indexes.length === 0 ? `${count} ${lateText(step)}` : which;
+    const late =
+      indexes.length === 0 ? `${count === 0 ? "" : `${count} `}${lateText(step)}` : which;
     if (late !== "") lines.push(`  ${late}`);
     if (against !== undefined)
       lines.push(

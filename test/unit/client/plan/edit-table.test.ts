@@ -242,6 +242,23 @@ test("an input that changed names its maker and the maker's reason", async (t) =
   );
 });
 
+test("a step that came to something else with the same inputs is called not repeatable", async (t) => {
+  let shift = 0;
+  const flow = new ExplainedFlow(t, FILES, {
+    load: ({ n }) => ({ xs: Array.from({ length: Number(n) }, (_, at) => at + shift) }),
+    fit: ({ x }) => {
+      if (shift > 0) throw new Error("no");
+      return { loss: Number(x) };
+    },
+    mean: ({ k }) => ({ mean: k }),
+  });
+  await flow.run();
+  shift = 100;
+  await flow.run({ request: { rerun: ["load"] } });
+  const [, fit] = await flow.told();
+  assert.equal(fit, "fit: runs; 6 of 6 run: each(load.xs) changed because load is not repeatable");
+});
+
 test("a version of another run is told with the runs that made it", async (t) => {
   const flow = sweep(t);
   const first = await flow.run();
