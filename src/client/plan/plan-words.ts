@@ -88,6 +88,7 @@ export function planText({ state, tasks, isPredicted }: StepForecast): string {
     ...(tasks.reused > 0 ? [`${tasks.reused} reused`] : []),
     ...(tasks.unknown > 0 ? [`${about}${tasks.unknown} wait`] : []),
   ];
+  if (parts.length === 0) return "no tasks";
   return parts.length === 1 && !isPredicted ? state : parts.join(", ");
 }
 
