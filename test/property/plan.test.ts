@@ -53,6 +53,7 @@ test("of any flow: before a run nothing is known, after it everything, and a run
           for (const { reasons } of groups)
             assert.deepEqual([name, reasons.map(({ k }) => k)], [changed, ["code"]]);
     }),
-    { numRuns: 40 },
+    // A list that was empty, an arm that was not chosen.
+    { numRuns: 40, examples: [[[0, 0, 555, 0, 0, 0, 68, 0, 397, 0, 0, 0, 0, 0], 0]] },
   );
 });

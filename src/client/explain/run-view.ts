@@ -3,6 +3,7 @@
  * planned.
  */
 import type { FlowPackage } from "../../code/flow-package.ts";
+import { isFlowPackage } from "../../code/is-flow-package.ts";
 import { compareIndex, type TaskOutput } from "../../engine/lookup/run-outputs.ts";
 import { isMfError } from "../../model/errors.ts";
 import { runText, taskText, type Cid, type RunRef, type TaskRef } from "../../model/ids.ts";
@@ -44,6 +45,7 @@ export class PastRun implements RunView {
   /** By their text: where a task succeeded twice the last counts. */
   readonly tasks: ReadonlyMap<string, TaskSucceeded>;
   readonly #records: Records;
+  #package: Promise<FlowPackage | undefined> | undefined;
   readonly #outputs = new Map<string, Promise<ReadonlyMap<string, TaskOutput>>>();
 
   constructor(
@@ -76,11 +78,18 @@ export class PastRun implements RunView {
     return this.started.seed;
   }
 
-  async flowPackage(): Promise<FlowPackage | undefined> {
+  flowPackage(): Promise<FlowPackage | undefined> {
+    this.#package ??= this.#readPackage();
+    return this.#package;
+  }
+
+  async #readPackage(): Promise<FlowPackage | undefined> {
     try {
-      return await this.#records.flowPackage(this.started.packageId);
+      const stored: unknown = await this.#records.flowPackage(this.started.packageId);
+      return isFlowPackage(stored) ? stored : undefined;
     } catch (error) {
-      if (isMfError(error, "CONTENT_MISSING")) return undefined;
+      // Gone, or not what a run's code looks like: either way there is nothing to show of it.
+      if (isMfError(error, "CONTENT_MISSING") || error instanceof SyntaxError) return undefined;
       throw error;
     }
   }

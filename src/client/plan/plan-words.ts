@@ -63,7 +63,8 @@ export function stepLines(step: StepForecast, now: number): string[] {
     const which = indexes.every((index) => index.length === 0)
       ? ""
       : indexesText(step.name, indexes);
-    const late = indexes.length === 0 ? `${count} ${lateText(step)}` : which;
+    const late =
+      indexes.length === 0 ? `${count === 0 ? "" : `${count} `}${lateText(step)}` : which;
     if (late !== "") lines.push(`  ${late}`);
     if (against !== undefined)
       lines.push(
@@ -87,6 +88,7 @@ export function planText({ state, tasks, isPredicted }: StepForecast): string {
     ...(tasks.reused > 0 ? [`${tasks.reused} reused`] : []),
     ...(tasks.unknown > 0 ? [`${about}${tasks.unknown} wait`] : []),
   ];
+  if (parts.length === 0) return "no tasks";
   return parts.length === 1 && !isPredicted ? state : parts.join(", ");
 }
 

@@ -47,7 +47,7 @@ export async function certainReasons(
       least = Math.min(least, ways);
     }
   }
-  if (nearest === undefined) return [await firstOf(deps.past)];
+  if (nearest === undefined) return firstOf(step, deps.past);
   const { past, identity } = nearest;
   const { index, fact } = past.output;
   const ref = { step: step.name, index };
@@ -57,9 +57,16 @@ export async function certainReasons(
   );
 }
 
-async function firstOf(past: PastRuns): Promise<Reason> {
-  const isFirst = (await past.all()).every(({ tasks }) => tasks.size === 0);
-  return { k: "first", of: isFirst ? "flow" : "step" };
+/** A run to its end in which the step had no task (its list was empty) tells nothing of the next one. */
+async function firstOf(step: StepPlan, past: PastRuns): Promise<readonly Reason[]> {
+  const runs = await past.all();
+  const hadNoTask = runs.some(
+    ({ summary, started }) =>
+      summary.state === "succeeded" && Object.hasOwn(started.codes, step.name),
+  );
+  if (hadNoTask) return [];
+  const isFirst = runs.every(({ tasks }) => tasks.size === 0);
+  return [{ k: "first", of: isFirst ? "flow" : "step" }];
 }
 
 /** Inputs that no task makes. */

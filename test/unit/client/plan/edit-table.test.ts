@@ -172,10 +172,8 @@ test("each edit is told with what it changes and why", async (t) => {
 });
 
 test("a plan is what the run then does", async (t) => {
-  for (const row of ROWS.filter(
-    ({ afterMs, told }) => told?.environments === undefined && afterMs === undefined,
-  )) {
-    if (row.what === "a new step") continue;
+  const names = ["a constant two imports away", "-p k=2", "-p n=7", "--rerun", "--no-cache"];
+  for (const row of ROWS.filter(({ what }) => names.includes(what))) {
     const flow = sweep(t);
     await flow.run();
     if (row.edit !== undefined) flow.edit(...row.edit);
@@ -240,6 +238,23 @@ test("an input that changed names its maker and the maker's reason", async (t) =
     lines.join("\n"),
     /baga…\w{4} -> baga…\w{4}\n.*by load on local, 0 s ago, because\n/,
   );
+});
+
+test("a step that came to something else with the same inputs is called not repeatable", async (t) => {
+  let shift = 0;
+  const flow = new ExplainedFlow(t, FILES, {
+    load: ({ n }) => ({ xs: Array.from({ length: Number(n) }, (_, at) => at + shift) }),
+    fit: ({ x }) => {
+      if (shift > 0) throw new Error("no");
+      return { loss: Number(x) };
+    },
+    mean: ({ k }) => ({ mean: k }),
+  });
+  await flow.run();
+  shift = 100;
+  await flow.run({ request: { rerun: ["load"] } });
+  const [, fit] = await flow.told();
+  assert.equal(fit, "fit: runs; 6 of 6 run: each(load.xs) changed because load is not repeatable");
 });
 
 test("a version of another run is told with the runs that made it", async (t) => {
