@@ -1,6 +1,7 @@
 /** The ReadSide of a daemon for commands that read contents: what is not here is brought from other peers before it is located. */
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import type { ReadSide } from "../src/client/control/read-side.ts";
+import { isMfError } from "../src/model/errors.ts";
 import type { Cid } from "../src/model/ids.ts";
 import type { CommandContext } from "./command-context.ts";
 import { listenForInterrupt } from "./interrupt.ts";
@@ -17,7 +18,12 @@ export function bringingSide(context: CommandContext, daemon: DaemonSide): ReadS
       const found = await daemon.locate(ids);
       const missing = ids.filter((_, at) => found[at] === undefined);
       if (missing.length === 0) return found;
-      await bring(context, daemon, missing);
+      try {
+        await bring(context, daemon, missing);
+      } catch (error) {
+        // The others are here now; whoever reads this one is told.
+        if (!isMfError(error, "CONTENT_MISSING")) throw error;
+      }
       return daemon.locate(ids);
     },
   };

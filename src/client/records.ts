@@ -5,7 +5,7 @@
 import { digestHexOf, parseCid } from "../artifact/cid.ts";
 import { decodeValue } from "../artifact/codec.ts";
 import type { FlowPackage } from "../code/flow-package.ts";
-import { isMfError, MfError } from "../model/errors.ts";
+import { MfError } from "../model/errors.ts";
 import type { Fact, FactRef } from "../model/fact.ts";
 import { runText, type Cid, type RunRef } from "../model/ids.ts";
 import type { JournalEntry, RunSummary } from "../model/journal.ts";
@@ -68,7 +68,7 @@ export class Records {
     return found;
   }
 
-  /** So that what comes from other peers comes in one go. @throws MfError CONTENT_MISSING */
+  /** So that what comes from other peers comes in one go; what is nowhere is missed when it is read. */
   async bring(ids: readonly Cid[]): Promise<void> {
     for (let at = 0; at < ids.length; at += LOCATE_BATCH)
       await this.side.locate(ids.slice(at, at + LOCATE_BATCH));
@@ -96,29 +96,9 @@ export class Records {
   /** Where each of them is; undefined where no copy can be reached. */
   async places(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
     const found: (ContentLocation | undefined)[] = [];
-    for (let at = 0; at < ids.length; at += LOCATE_BATCH) {
-      const page = ids.slice(at, at + LOCATE_BATCH);
-      found.push(...((await this.#located(page)) ?? (await this.#oneByOne(page))));
-    }
+    for (let at = 0; at < ids.length; at += LOCATE_BATCH)
+      found.push(...(await this.side.locate(ids.slice(at, at + LOCATE_BATCH))));
     return found;
-  }
-
-  async #oneByOne(ids: readonly Cid[]): Promise<(ContentLocation | undefined)[]> {
-    const found: (ContentLocation | undefined)[] = [];
-    for (const id of ids) found.push((await this.#located([id]))?.[0]);
-    return found;
-  }
-
-  /** Undefined where one of them is nowhere, so that bringing them together failed. */
-  async #located(
-    ids: readonly Cid[],
-  ): Promise<readonly (ContentLocation | undefined)[] | undefined> {
-    try {
-      return await this.side.locate(ids);
-    } catch (error) {
-      if (isMfError(error, "CONTENT_MISSING")) return undefined;
-      throw error;
-    }
   }
 
   /** What this home knows of those who sign. */

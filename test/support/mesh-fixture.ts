@@ -15,6 +15,7 @@ import { MfError } from "../../src/model/errors.ts";
 import type { Cid, RunRef } from "../../src/model/ids.ts";
 import type { PeerId, PeerState, PeerView } from "../../src/model/peer.ts";
 import type { AttemptBatch, BatchResult } from "../../src/task/host-messages.ts";
+import type { FactSigner } from "../../src/trust/fact-page.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { PeerDirectory, PeerEvent } from "../../src/wire/peer-directory.ts";
 import type { Transport } from "../../src/wire/transport.ts";
@@ -29,6 +30,8 @@ export interface MeshPeerOptions {
   readonly taskMs?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly hosts?: Partial<FakeHostOptions>;
+  /** Its name is then the id that the key proves. */
+  readonly signer?: FactSigner;
 }
 
 export interface MeshFixtureOptions {
@@ -137,7 +140,9 @@ export class MeshFixture {
     const transport = this.network.transport(id);
     this.#listeners.set(name, new Set());
     this.#labels.set(name, options.labels ?? {});
-    const deps = { store: disk, clock, random, logger: silentLogger };
+    const { signer } = options;
+    const signing = signer === undefined ? {} : { signer };
+    const deps = { store: disk, clock, random, logger: silentLogger, ...signing };
     const hosts = createMeshHosts({
       ...deps,
       transport,
