@@ -3,7 +3,7 @@
  * here, one after another, so a position is known when it is written; what they say is durable before it counts.
  */
 import { resultIdOf } from "../../src/artifact/result-id.ts";
-import type { Fact } from "../../src/model/fact.ts";
+import { contentsNamedBy } from "../../src/model/fact.ts";
 import type { RunRef } from "../../src/model/ids.ts";
 import type { JournalEntry, RunOwner } from "../../src/model/journal.ts";
 import type { Cid } from "../../src/model/ids.ts";
@@ -128,7 +128,7 @@ export class JournalCopy {
     const missing = named.filter(({ memoKey, result }) => !known.has(`${memoKey}.${result}`));
     if (missing.length === 0) return { from, entries, facts, inline };
     const found = (await this.#store.getResults(missing)).filter((fact) => fact !== undefined);
-    const ids = [...new Set(found.flatMap(namedBy))];
+    const ids = [...new Set(found.flatMap(contentsNamedBy))];
     const places = await this.#store.locate(ids);
     const small = ids.flatMap((id, position): InlineContent[] => {
       const place = places[position];
@@ -176,10 +176,4 @@ function contentsOf({
 }: Extract<JournalEntry, { t: "run-started" }>): Cid[] {
   const pins = Object.values(sources).map(({ id }) => id);
   return [...new Set([packageId, ...Object.values(params), ...pins])];
-}
-
-/** What a fact needs beside it: the page that vouches for it first, for a page of the journal may not have room for all. */
-function namedBy({ page, outputs }: Fact): Cid[] {
-  const ids = Object.values(outputs).map(({ id }) => id);
-  return page === undefined ? ids : [page, ...ids];
 }

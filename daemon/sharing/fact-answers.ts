@@ -14,7 +14,7 @@ export interface FactsAnswer {
   readonly isCut: boolean;
 }
 
-/** Half for facts, so that at least something of their contents fits beside them. */
+/** Half for facts and their pages, so that at least something of their contents fits beside them. */
 const FACT_BYTES = FACTS_BYTES_MAX / 2 - 64 * 1024;
 const INLINE_BYTES = FACTS_BYTES_MAX / 2;
 /** Of one content's id in the message. */
@@ -58,16 +58,29 @@ export class FactAnswers {
     }
   }
 
+  /** A fact travels with the page that vouches for it, or not at all. */
   async #answer(refs: readonly FactRef[]): Promise<FactsAnswer> {
     const found = (await this.#store.getResults(refs)).filter((fact) => fact !== undefined);
+    const pages = await this.#inline([...new Set(found.flatMap(({ page }) => page ?? []))]);
     const facts: Fact[] = [];
+    const named = new Set<Cid>();
     let bytes = 0;
     for (const fact of found) {
       bytes += JSON.stringify(fact).length;
+      if (fact.page !== undefined && !named.has(fact.page)) {
+        named.add(fact.page);
+        bytes += ID_BYTES + (pages.get(fact.page)?.length ?? 0);
+      }
       if (facts.length > 0 && bytes > FACT_BYTES) break;
       facts.push(fact);
     }
-    return { facts, inline: await this.#small(facts), isCut: facts.length < found.length };
+    const vouching = new Set(facts.flatMap(({ page }) => page ?? []));
+    const inline = [...pages].flatMap(([id, data]) => (vouching.has(id) ? [{ id, data }] : []));
+    return {
+      facts,
+      inline: [...inline, ...(await this.#small(facts))],
+      isCut: facts.length < found.length,
+    };
   }
 
   async #small(facts: readonly Fact[]): Promise<FactsAnswer["inline"]> {
@@ -75,18 +88,24 @@ export class FactAnswers {
     for (const { outputs } of facts)
       for (const { id, bytes } of Object.values(outputs))
         if (bytes <= INLINE_BYTES_MAX) ids.add(id);
-    const list = [...ids].slice(0, KEYS_MAX);
-    const found = await this.#store.locate(list);
     const inline: { id: Cid; data: Uint8Array }[] = [];
     let room = INLINE_BYTES;
-    for (const [position, id] of list.entries()) {
-      const location = found[position];
-      if (location === undefined || !("inline" in location)) continue;
-      const bytes = location.inline.length + ID_BYTES;
+    for (const [id, data] of await this.#inline([...ids].slice(0, KEYS_MAX))) {
+      const bytes = data.length + ID_BYTES;
       if (bytes > room) continue;
       room -= bytes;
-      inline.push({ id, data: location.inline });
+      inline.push({ id, data });
     }
     return inline;
+  }
+
+  async #inline(ids: readonly Cid[]): Promise<Map<Cid, Uint8Array>> {
+    const places = await this.#store.locate(ids);
+    const found = new Map<Cid, Uint8Array>();
+    for (const [position, id] of ids.entries()) {
+      const place = places[position];
+      if (place !== undefined && "inline" in place) found.set(id, place.inline);
+    }
+    return found;
   }
 }

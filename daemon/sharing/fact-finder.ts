@@ -5,9 +5,10 @@
 import { cidOf, parseCid } from "../../src/artifact/cid.ts";
 import type { Clock } from "../../src/env/clock.ts";
 import type { TaskKey } from "../../src/engine/work-sharing.ts";
-import type { Fact, FactRef } from "../../src/model/fact.ts";
+import { contentsNamedBy, type Fact, type FactRef } from "../../src/model/fact.ts";
 import type { Cid, CodeId, MemoKey } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
+import { isOnPage, readPage, type FactPage } from "../../src/trust/fact-page.ts";
 import type { InlineContent, Store } from "../../src/store/ports.ts";
 import { othersAlive, type PeerDirectory } from "../../src/wire/peer-directory.ts";
 import { CODES_MAX, FACTS, KNOWN, REFS_MAX } from "../../src/wire/sharing-protocol.ts";
@@ -153,9 +154,10 @@ export class FactFinder {
     const facts = new Map<string, Fact>();
     const inline = new Map<string, InlineContent>();
     for (const answer of answers) {
+      const pages = new PageCheck(answer.inline);
       for (const fact of answer.facts) {
-        // Of a task that was asked for, made by its code: the key says the rest.
-        if (codes.get(fact.memoKey) !== fact.code) continue;
+        // Of a task that was asked for, made by its code (the key says the rest), and somebody vouches for what it came to.
+        if (codes.get(fact.memoKey) !== fact.code || !pages.vouchFor(fact)) continue;
         const known = facts.get(fact.memoKey);
         if (known === undefined || known.at < fact.at) facts.set(fact.memoKey, fact);
       }
@@ -163,8 +165,8 @@ export class FactFinder {
     }
     if (facts.size === 0) return false;
     const contents: InlineContent[] = [];
-    for (const { outputs } of facts.values())
-      for (const { id } of Object.values(outputs)) {
+    for (const fact of facts.values())
+      for (const id of contentsNamedBy(fact)) {
         const content = inline.get(id);
         inline.delete(id);
         if (content !== undefined && isContentOf(id, content.data)) contents.push(content);
@@ -192,6 +194,31 @@ export class FactFinder {
       }
     }
     return all;
+  }
+}
+
+/** The pages of one answer, each looked at once. */
+class PageCheck {
+  readonly #inline: ReadonlyMap<Cid, Uint8Array>;
+  readonly #pages = new Map<Cid, FactPage | undefined>();
+
+  constructor(inline: readonly InlineContent[]) {
+    this.#inline = new Map(inline.map(({ id, data }) => [id, data]));
+  }
+
+  /** A fact that nobody signed is taken from no other peer. */
+  vouchFor(fact: Fact): boolean {
+    if (fact.page === undefined) return false;
+    const page = this.#pageOf(fact.page);
+    return page !== undefined && isOnPage(page, fact);
+  }
+
+  #pageOf(id: Cid): FactPage | undefined {
+    if (this.#pages.has(id)) return this.#pages.get(id);
+    const data = this.#inline.get(id);
+    const page = data !== undefined && isContentOf(id, data) ? readPage(data) : undefined;
+    this.#pages.set(id, page);
+    return page;
   }
 }
 

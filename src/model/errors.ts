@@ -1,4 +1,5 @@
-import { ERROR_TABLE, type ErrorCode, type ErrorRow } from "./error-table.ts";
+import type { ErrorRow } from "./error-row.ts";
+import { ERROR_TABLE, type ErrorCode } from "./error-table.ts";
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 

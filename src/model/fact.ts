@@ -59,3 +59,9 @@ export type InputSource =
 export type TaskInputs =
   | { readonly whole: InputSource }
   | { readonly fields: Readonly<Record<string, InputSource>> };
+
+/** What a fact needs beside it: the page that vouches for it first, then its outputs. */
+export function contentsNamedBy({ page, outputs }: Fact): Cid[] {
+  const ids = Object.values(outputs).map(({ id }) => id);
+  return page === undefined ? ids : [page, ...ids];
+}

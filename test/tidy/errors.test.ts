@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ERROR_TABLE, type ErrorRow } from "../../src/model/error-table.ts";
+import type { ErrorRow } from "../../src/model/error-row.ts";
+import { ERROR_TABLE } from "../../src/model/error-table.ts";
 import { renderErrorDocs, unusedCodes } from "./error-docs.ts";
 import { codeFiles, filesUnder, readText, ROOT } from "./source-tree.ts";
 

@@ -51,6 +51,10 @@ export class NamedSet implements SweepSet {
 
   addFact(fact: Fact, withInputs: boolean): void {
     this.facts.add(`${fact.memoKey}.${resultIdOf(fact)}`);
+    if (fact.page !== undefined) {
+      this.contents.add(fact.page);
+      this.#plain.add(fact.page);
+    }
     for (const { id, kind } of Object.values(fact.outputs)) {
       this.contents.add(id);
       if (mayHoldFiles(kind)) this.#values.add(id);
