@@ -15,7 +15,7 @@ import {
   paramValue,
   type FlowFixture,
 } from "../support/engine-fixture.ts";
-import { MeshFixture, type MeshPeer } from "../support/mesh-fixture.ts";
+import { MeshFixture, signerOf, type MeshPeer } from "../support/mesh-fixture.ts";
 import { SimulatedWorld } from "../support/simulation.ts";
 
 const FLOW: FlowFixture = {
@@ -35,7 +35,9 @@ const STEPS = {
   fit: ({ x }: Record<string, unknown>) => ({ y: Number(x) * 2 }),
   best: ({ all }: Record<string, unknown>) => ({ z: Math.max(...(all as number[])) }),
 };
-const NAMES = ["ada", "bob", "cyd", "dan"];
+/** Peers are called by the ids that their keys prove: what they hand in is signed. */
+const SIGNERS = ["ada", "bob", "cyd", "dan"].map(signerOf);
+const NAMES: readonly string[] = SIGNERS.map(({ peerId }) => peerId);
 const SPREAD_MS = 400;
 const MESSAGE_MS_MAX = 8;
 const CUT_MS_MAX = 30_000;
@@ -58,7 +60,8 @@ async function lab(seed: number): Promise<Lab> {
   });
   mesh.network.delay(() => world.draw() * MESSAGE_MS_MAX);
   const peers: MeshPeer[] = [];
-  for (const name of NAMES) peers.push(await mesh.add(name, { taskMs: 1 + world.draw() * 100 }));
+  for (const signer of SIGNERS)
+    peers.push(await mesh.add(signer.peerId, { signer, taskMs: 1 + world.draw() * 100 }));
   return { world, mesh, peers };
 }
 

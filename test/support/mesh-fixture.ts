@@ -1,4 +1,5 @@
 /** Several peers in one process: real engines and placement over the memory network, with fake stores and step hosts. */
+import { createHash } from "node:crypto";
 import { createMeshHosts, type MeshHosts } from "../../daemon/placement/mesh-hosts.ts";
 import { KnownFacts } from "../../daemon/sharing/known-facts.ts";
 import { MeshSharing } from "../../daemon/sharing/mesh-sharing.ts";
@@ -15,6 +16,7 @@ import { MfError } from "../../src/model/errors.ts";
 import type { Cid, RunRef } from "../../src/model/ids.ts";
 import type { PeerId, PeerState, PeerView } from "../../src/model/peer.ts";
 import type { AttemptBatch, BatchResult } from "../../src/task/host-messages.ts";
+import { keyPairOf, peerIdOf } from "../../src/trust/ed25519.ts";
 import type { FactSigner } from "../../src/trust/fact-page.ts";
 import type { ContentExchange } from "../../src/wire/content-exchange.ts";
 import type { PeerDirectory, PeerEvent } from "../../src/wire/peer-directory.ts";
@@ -167,7 +169,10 @@ export class MeshFixture {
       capacity: { cores: slots, memBytes: 8e9, gpus: 0 },
       limits: hosts.limits,
       ...(turn === undefined ? {} : { turn }),
-      ...(this.#options.isSharing === true ? { store, sharing } : {}),
+      // Nobody takes a fact of another that is not signed.
+      ...(this.#options.isSharing === true
+        ? { store, sharing, signer: signer ?? signerOf(name) }
+        : {}),
     });
     const start = (fixture: FlowFixture, request: Partial<RunRequest> = {}): Promise<RunHandle> =>
       engine.start(flowPackage(fixture), { params: {}, user: "ada", ...request });
@@ -326,4 +331,11 @@ export class MeshFixture {
       spread: () => undefined,
     };
   }
+}
+
+/** The same for each seed. */
+export function signerOf(name: string): FactSigner {
+  const seed = createHash("sha256").update(name).digest();
+  const keys = keyPairOf(new Uint8Array(seed));
+  return { peerId: peerIdOf(keys.publicKey), sign: (data) => keys.sign(data) };
 }

@@ -57,9 +57,9 @@ test("a run's sources are versions: one with the content of a file, one for a li
   assert.deepEqual(
     rows.map(({ artifact, id, kind, bytes, by, user }) => [artifact, id, kind, bytes, by, user]),
     [
+      ["test/source:*.md", sources["file:*.md"].version, "files[1]", 3, "local", "ada"],
       ["test/source:data/iris.csv", one.id, "file", 3, "local", "ada"],
       ["test/source:images/", sources["file:images/"].version, "files[2]", 3, "local", "ada"],
-      ["test/source:*.md", sources["file:*.md"].version, "files[1]", 3, "local", "ada"],
     ],
   );
 });

@@ -149,12 +149,12 @@ test("at a glance: one row a name, a foreach as one, with sources and code", asy
     "test/code:load 1",
     "test/fit/v 3",
     "test/load/list 2",
-    "test/source:file:a/*.csv 1",
+    "test/source:a/*.csv 1",
   ]);
-  const source = await listVersions(engine.store, { prefix: "test/source:file:a/*.csv" });
+  const source = await listVersions(engine.store, { prefix: "test/source:a/*.csv" });
   assert.deepEqual(
     source.rows.map((row) => [row.what, row.id, row.kind, row.bytes]),
-    [["source", id, "2 files", 7]],
+    [["source", id, "files[2]", 7]],
   );
   assert.equal((await listVersions(engine.store, { prefix: "test/source:" })).rows.length, 1);
   assert.equal((await listVersions(engine.store, { prefix: "test/source:x" })).rows.length, 0);

@@ -24,8 +24,11 @@ async function withRecords(body: (store: Store, records: Records) => Promise<voi
   }
 }
 
-const write = (store: Store, changes: Parameters<typeof writeMarks>[1]): Promise<unknown> =>
-  writeMarks(store, changes, { now: 5000 });
+const write = (
+  store: Store,
+  changes: Parameters<typeof writeMarks>[1],
+  now = 5000,
+): Promise<unknown> => writeMarks(store, changes, { now });
 
 test("rm refuses what goes on, what is tagged or pinned, and all when one is refused", () =>
   withRecords(async (store, records) => {
@@ -57,7 +60,7 @@ test("a removal is taken back until its results are collected", () =>
     for (const id of ["aaaaaaaaaa", "abbbbbbbbb"])
       await storeRun(store, id, { tasks: [{ key: id, output: id }] });
     await write(store, await removals(records, ["sweep/aa"], { user: "ada" }));
-    await write(store, await removals(records, ["sweep/ab"], { user: "ada" }));
+    await write(store, await removals(records, ["sweep/ab"], { user: "ada" }), 5001);
     const undo = (text: string): ReturnType<typeof restorations> =>
       restorations(records, [text], "ada");
     await assert.rejects(undo("sweep/a"), (error) => isMfError(error, "PATHSPEC_AMBIGUOUS"));

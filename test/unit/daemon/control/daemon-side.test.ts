@@ -66,16 +66,6 @@ test("peers come with this one first, and one that said nothing yet has only its
   );
 });
 
-test("a file that a run is given gets a second copy, for the run outlives this peer", async () => {
-  const spread: unknown[] = [];
-  const exchange = {
-    bring: async () => undefined,
-    spread: (ids: readonly Cid[], copies: number) => void spread.push([ids, copies]),
-  };
-  const put = await createDaemonSide(parts({ exchange })).putFile("/data/x.csv");
-  assert.deepEqual(spread, [[[put.id], 2]]);
-});
-
 test("who is about to submit has the step hosts started", async () => {
   let warmed = 0;
   const side = createDaemonSide(parts({ warm: () => void warmed++ }));
