@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Action } from "./command-context.ts";
 import { collect, labels, positiveInteger } from "./option-values.ts";
+import { addRepeatLabelOptions } from "./run-labels.ts";
 
 export const REPEAT_COMMAND_NAMES: readonly string[] = ["resume", "rerun"];
 
@@ -72,7 +73,7 @@ function addRerun(program: Command, choose: (action: Action) => void): void {
 }
 
 function addRunOptions(command: Command): Command {
-  return command
+  return addRepeatLabelOptions(command)
     .option("-d, --detach", "leave it to the daemon and do not follow it; prints the run's id")
     .option("--on <label>", "only on peers with this label (may be repeated)", labels)
     .option("--max-tasks <n>", "limit of tasks for each step", positiveInteger)

@@ -16,6 +16,7 @@ import { followHere } from "./follow-here.ts";
 import { followRun } from "./follow-run.ts";
 import type { Interrupt } from "./interrupt.ts";
 import type { ReportOptions } from "./run-report.ts";
+import { giveTags } from "./run-labels.ts";
 import { daemonFiles } from "./source-values.ts";
 
 export interface RepeatPlace {
@@ -31,6 +32,8 @@ export interface RepeatPlace {
 export interface RepeatRunOptions extends ReportOptions {
   readonly interrupt: Interrupt;
   readonly detach?: boolean;
+  /** Given to the new run as it begins. */
+  readonly tags: readonly string[];
 }
 
 export interface RepeatPlaceOptions {
@@ -60,7 +63,13 @@ function ownPlace(context: CommandContext, side: RunSide): RepeatPlace {
     files: side.store,
     async run({ flowPackage, request }, options) {
       const handle = await side.engine.start(flowPackage, request);
-      return followHere(context, handle, options);
+      const { user } = request;
+      const marked = giveTags(side.mark, handle.run, { tags: options.tags, user });
+      // The run goes on beside it; a tag that could not be written is told at the end.
+      marked.catch(() => undefined);
+      const code = await followHere(context, handle, options);
+      await marked;
+      return code;
     },
     close: () => side.close(),
   };
@@ -113,6 +122,7 @@ async function submitRepeat(
     ...(origin === undefined ? {} : { origin }),
     ...(project === undefined ? {} : { project }),
     ...(branch === undefined ? {} : { branch }),
+    ...(options.tags.length === 0 ? {} : { tags: options.tags }),
     options: runOptions,
   });
   if (options.detach === true) {

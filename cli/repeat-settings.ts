@@ -7,9 +7,10 @@ import { runText } from "../src/model/ids.ts";
 import type { RunOptions } from "../src/model/journal.ts";
 import type { CommandContext, CommonOptions } from "./command-context.ts";
 import { listenForInterrupt, type Interrupt } from "./interrupt.ts";
+import { readRepeatLabels, type RunLabelOptions } from "./run-labels.ts";
 import { openRepeatPlace, type RepeatPlace, type RepeatRunOptions } from "./repeat-place.ts";
 
-export interface RepeatSettings extends CommonOptions {
+export interface RepeatSettings extends CommonOptions, RunLabelOptions {
   readonly detach?: boolean;
   readonly quiet?: boolean;
   readonly on?: readonly string[];
@@ -27,6 +28,22 @@ export function limitsOf({
     ...(maxTasks === undefined ? {} : { maxTasks }),
     ...(maxWorkers === undefined ? {} : { maxWorkers }),
   };
+}
+
+export interface RepeatLabels {
+  readonly tags: readonly string[];
+  /** Instead of the origin's. */
+  readonly belongsTo: { readonly project?: string; readonly branch?: string };
+}
+
+/** @throws MfError USAGE */
+export function labelsOf(
+  settings: RepeatSettings,
+  { started }: Pick<Origin, "started">,
+  command: "resume" | "rerun",
+): RepeatLabels {
+  const { tags, ...belongsTo } = readRepeatLabels(settings, { command, project: started.project });
+  return { tags, belongsTo };
 }
 
 /** Which run it is that was meant by `latest` or by the beginning of an id. */

@@ -1,4 +1,4 @@
-/** What a run is given to be found by: tags, and the project and branch that it belongs to. Of `mf run` and `mf submit` alike. */
+/** What a run is given to be found by: tags, and the project and branch that it belongs to. Of `mf run` and `mf submit`, and of what repeats a run. */
 import { Option, type Command } from "commander";
 import type { DaemonSide } from "../src/client/control/daemon-side.ts";
 import { MfError } from "../src/model/errors.ts";
@@ -23,11 +23,22 @@ export interface RunLabels {
 
 export const PRODUCTION_BRANCH = "prod";
 
+const TAG_OPTION = ["-t, --tag <tag>", "give the run a tag (may be repeated)"] as const;
+
 export function addLabelOptions(command: Command): Command {
   return command
-    .option("-t, --tag <tag>", "give the run a tag (may be repeated)", collect)
+    .option(...TAG_OPTION, collect)
     .addOption(new Option("--project <name>", "the project it belongs to").env("MF_PROJECT"))
     .option("--branch <name>", "branch of the project (default: MF_BRANCH, user.YOU)")
+    .option("--production", `branch ${PRODUCTION_BRANCH} of the project`);
+}
+
+/** Of a run that repeats another: what is not typed is as it was there, whatever MF_PROJECT says. */
+export function addRepeatLabelOptions(command: Command): Command {
+  return command
+    .option(...TAG_OPTION, collect)
+    .option("--project <name>", "another project than the run's")
+    .option("--branch <name>", "another branch than the run's")
     .option("--production", `branch ${PRODUCTION_BRANCH} of the project`);
 }
 
@@ -74,6 +85,13 @@ export function readRunLabels(
     project: checkedName(project, "a project", usage),
     branch: production ? PRODUCTION_BRANCH : checkedName(given, "a branch", usage),
   };
+}
+
+/** Of a run that repeats one of `project`. Only tags, where nothing else was typed. @throws MfError USAGE */
+export function readRepeatLabels(options: RunLabelOptions, place: RunPlace): RunLabels {
+  const { tag = [], project, branch, production } = options;
+  const isTyped = project !== undefined || branch !== undefined || production === true;
+  return isTyped ? readRunLabels(options, place) : { tags: [...new Set(tag)] };
 }
 
 const NAME_CHARS_MAX = 128;

@@ -1,6 +1,6 @@
 /**
  * What a mesh is for, measured on loopback with real daemons:
- *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop repeat same explain storm]
+ *   node scripts/mesh-campaign.mjs [foreach kill-worker kill-owner submitter transfer ten strangers loop repeat same explain collect histories storm]
  *     [--seconds n] [--seed n] [--killers 1|2] [--json]
  * Each scenario prints a line of figures and whether what must hold did. Exit code 1 where something did not.
  */
@@ -11,7 +11,9 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { collect } from "./bench/collect.mjs";
 import { fanOutFlow, foreachFlow, FOREACH_ANSWER, largeFlow } from "./bench/flows.mjs";
+import { histories } from "./bench/histories.mjs";
 import { program, root } from "./bench/mf.mjs";
 import { withMesh } from "./bench/mesh.mjs";
 import { repeat } from "./bench/repeat.mjs";
@@ -46,6 +48,8 @@ const SCENARIOS = {
   repeat,
   same,
   explain: () => explain(flags.json ? undefined : console.log),
+  collect,
+  histories,
   storm: () => storm({ seconds, seed, killers, say: flags.json ? () => undefined : console.log }),
 };
 const names = positionals.length > 0 ? positionals : Object.keys(SCENARIOS);

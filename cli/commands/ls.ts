@@ -91,16 +91,31 @@ function readFilter({ clock }: CommandContext, options: LsOptions, me: string): 
 
 function jsonRow(row: RunSummary, marks: MarksByRun, me: string): object {
   const { tags, note, isPinned } = runMarks(marks, row);
+  // In one order, whichever way the row came here: two peers print the same bytes.
+  const { run, state, createdAt, finishedAt, user, file, bundleId, counts, pid, ...more } = row;
+  const { total, succeeded, failed, reused, executed } = counts;
   return {
-    ...row,
-    run: runText(row.run),
-    flow: row.run.flow,
+    run: runText(run),
+    state,
+    createdAt,
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    user,
+    file,
+    bundleId,
+    counts: { total, succeeded, failed, reused, executed },
+    pid,
+    ...inOrder(more),
+    flow: run.flow,
     mine: row.user === me,
     tags,
     systemTags: systemTags(row),
     note: note ?? null,
     pinned: isPinned,
   };
+}
+
+function inOrder(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function columns({ terminal, clock }: CommandContext): Column<RunSummary>[] {

@@ -91,7 +91,7 @@ function refuseUnknown({ graph }: FlowPackage, name: string): void {
 async function environmentsOf({ steps }: FlowPackage): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const [name, code] of Object.entries(steps))
-    if (code.kind === "python") found[name] = await pythonEnvironment(code);
+    if (code.kind === "python") found[name] = await pythonEnvironment(code, name);
   return found;
 }
 

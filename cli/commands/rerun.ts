@@ -16,6 +16,7 @@ import { cacheOption, type ParamOptions, readParams } from "../flow-source.ts";
 import { encodeParams } from "../param-values.ts";
 import type { RepeatPlace } from "../repeat-place.ts";
 import {
+  labelsOf,
   limitsOf,
   runRepeat,
   tellOrigin,
@@ -23,6 +24,7 @@ import {
   type RepeatSettings,
 } from "../repeat-settings.ts";
 import { requirePackagesHere } from "../required-packages.ts";
+import { checkRunLabels } from "../run-labels.ts";
 import { reportRun, type RunReport } from "../run-report.ts";
 import { userName } from "../user-name.ts";
 import { verifyReport } from "../verify-report.ts";
@@ -39,12 +41,14 @@ export async function rerunCommand(
   run: string,
   options: RerunOptions,
 ): Promise<number> {
+  checkRunLabels(options, "rerun");
   const texts = await readParams(options, "rerun");
   const isVerify = options.verify === true;
   if (isVerify) refuseOthers(options, texts);
   return withRepeatPlace(context, options, async (place, interrupt) => {
     const origin = await readOrigin(place.records, run.includes("/") ? run : `${run}/latest`);
     if (isVerify) requireEnded(origin);
+    const { tags, belongsTo } = labelsOf(options, origin, "rerun");
     tellOrigin(context, origin, options);
     requirePackagesHere(place, origin.flowPackage, options);
     const params = await givenParams(context, { origin, place, texts });
@@ -53,6 +57,7 @@ export async function rerunCommand(
       user: userName(),
       params,
       noCache: !options.cache,
+      belongsTo,
       limits: limitsOf(options),
       ...(options.from === undefined ? {} : { from: options.from }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
@@ -61,7 +66,7 @@ export async function rerunCommand(
     const before = isVerify ? await madeRun(records, origin.journal) : undefined;
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
     const report = before === undefined ? reportRerun : verifyReport({ records, origin, before });
-    return runRepeat(place, { origin, repeat }, { ...options, interrupt, report });
+    return runRepeat(place, { origin, repeat }, { ...options, tags, interrupt, report });
   });
 }
 

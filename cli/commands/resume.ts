@@ -24,6 +24,7 @@ import { countText } from "../output/format.ts";
 import { encodeParams } from "../param-values.ts";
 import { readSources } from "../source-values.ts";
 import {
+  labelsOf,
   limitsOf,
   runRepeat,
   tellOrigin,
@@ -33,6 +34,7 @@ import {
 import type { RepeatPlace } from "../repeat-place.ts";
 import type { Interrupt } from "../interrupt.ts";
 import { requirePackagesHere } from "../required-packages.ts";
+import { checkRunLabels } from "../run-labels.ts";
 import { userName } from "../user-name.ts";
 
 export interface ResumeOptions extends RepeatSettings, ParamOptions {
@@ -45,6 +47,7 @@ export async function resumeCommand(
   run: string,
   { file, options }: { readonly file: string | undefined; readonly options: ResumeOptions },
 ): Promise<number> {
+  checkRunLabels(options, "resume");
   const texts = await readParams(options, "resume");
   if (file === undefined && Object.keys(texts).length > 0)
     throw new MfError("USAGE", {
@@ -54,6 +57,7 @@ export async function resumeCommand(
   return withRepeatPlace(context, options, async (place, interrupt) => {
     const origin = await readOrigin(place.records, await runToResume(place.records, run));
     requireEnded(origin);
+    const { tags, belongsTo } = labelsOf(options, origin, "resume");
     tellOrigin(context, origin, options);
     const today =
       file === undefined
@@ -65,6 +69,7 @@ export async function resumeCommand(
       user: userName(),
       ...today,
       ...(options.from === undefined ? {} : { from: options.from }),
+      belongsTo,
       limits: limitsOf(options),
     });
     if (repeat.left > 0)
@@ -72,7 +77,7 @@ export async function resumeCommand(
         `warning: ${countText(repeat.left, "task")} of steps that are not cached are executed again\n`,
       );
     if (interrupt.isAsked()) throw new MfError("INTERRUPTED");
-    return runRepeat(place, { origin, repeat }, { ...options, interrupt });
+    return runRepeat(place, { origin, repeat }, { ...options, tags, interrupt });
   });
 }
 

@@ -190,7 +190,7 @@ export class BatchExecution {
     }
     let environment = this.#environments.get(code.codeId);
     if (environment === undefined) {
-      environment = this.#deps.local.pythonEnvironment(code);
+      environment = this.#deps.local.pythonEnvironment(code, work.batch.step);
       if (this.#environments.size < ENVIRONMENTS_MAX)
         this.#environments.set(code.codeId, environment);
       // What is missing may be installed by the time of the next batch.

@@ -142,8 +142,8 @@ class PlacedHosts implements MeshHosts {
     return this.#deps.local.splitContent(request);
   }
 
-  pythonEnvironment(code: PythonCode): Promise<string> {
-    return this.#deps.local.pythonEnvironment(code);
+  pythonEnvironment(code: PythonCode, step: string): Promise<string> {
+    return this.#deps.local.pythonEnvironment(code, step);
   }
 
   bring(ids: readonly Cid[]): Promise<void> {

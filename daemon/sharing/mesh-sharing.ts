@@ -24,6 +24,7 @@ import { Desk } from "./desk-service.ts";
 import { FactAnswers } from "./fact-answers.ts";
 import { FactFinder } from "./fact-finder.ts";
 import type { KnownFacts } from "./known-facts.ts";
+import { Patience } from "./patience.ts";
 import { PeerQuestions } from "./peer-questions.ts";
 import { HINTS_MAX, RENEW_MS, WAIT_MS_MAX } from "./sharing-limits.ts";
 
@@ -52,6 +53,7 @@ export class MeshSharing implements WorkSharing {
   readonly #uses: CodeUses;
   readonly #held = new HeldKeys();
   readonly #away = new Map<MemoKey, Away>();
+  readonly #patience: Patience;
   /** Asked of a desk now, with what it told in the meantime: a notice may overtake the answer. */
   readonly #asked = new Map<MemoKey, Omit<OverNotice, "to" | "keys"> | undefined>();
   /** Who has just made what was waited for. */
@@ -69,6 +71,7 @@ export class MeshSharing implements WorkSharing {
     const { transport, directory, known, store, clock } = deps;
     this.#questions = new PeerQuestions(deps);
     this.#finder = new FactFinder({ ...deps, questions: this.#questions });
+    this.#patience = new Patience(clock);
     this.#uses = new CodeUses(directory.self);
     this.#lines = new DeskLines(
       { transport, questions: this.#questions, desk: () => this.#atDesk() },
@@ -135,6 +138,7 @@ export class MeshSharing implements WorkSharing {
       // Made by somebody a moment ago: it is only to be fetched.
       if (answers[position] !== undefined || use?.isShared !== true || this.#hints.has(memoKey))
         continue;
+      if (this.#patience.isOver(memoKey)) continue;
       let keys = asked.get(use.desk);
       if (keys === undefined) asked.set(use.desk, (keys = new CodeKeysMap()));
       keys.add(code, memoKey);
@@ -152,6 +156,7 @@ export class MeshSharing implements WorkSharing {
       const use = this.#uses.get(code);
       use?.keys.delete(key);
       this.#hints.delete(key);
+      this.#patience.forget(key);
       if (use?.isShared === true) this.#tellSettledSoon(use, key, isDone);
       this.#held.release(key);
     }
@@ -227,6 +232,7 @@ export class MeshSharing implements WorkSharing {
     if (told?.isDone === true) this.#hint(key, told.by);
     // Told already, or the desk has moved on since it was asked and nobody will tell.
     if (told !== undefined || this.#uses.get(code)?.desk !== desk) return this.#held.release(key);
+    this.#patience.waits(key);
     this.#away.set(key, { desk, until: this.#deps.clock.monotonic() + WAIT_MS_MAX });
   }
 
@@ -312,6 +318,7 @@ export class MeshSharing implements WorkSharing {
     for (const [key, { until }] of this.#away) if (until <= now) this.#comeBack(key);
     if (this.#uses.size > 0 || this.#desk.size.codes > 0) this.#tickLater();
     else this.#hints.clear();
+    if (this.#uses.size === 0) this.#patience.clear();
   }
 
   #comeBack(key: MemoKey): void {

@@ -25,6 +25,9 @@ export const RENEW_MS = 5_000;
 export const LEASE_MS = 20_000;
 /** A task that waits for an execution elsewhere is looked up and claimed again after this, whether anything was heard or not. */
 export const WAIT_MS_MAX = 15_000;
+/** So often at most: a task that was waited for so long in all is run here, whatever the desk says. Its holder may be alive and never come to
+ *  it. Longer than most steps take, for what takes longer is executed once by each peer that has runs with it. */
+export const ALONE_AFTER_MS = 4 * 60 * 60_000;
 /** Who left may have made what is asked for next: named so long to those that claim. */
 export const PAST_USER_MS = 10_000;
 

@@ -132,3 +132,15 @@ flaky.step("sum", { z: dice.z, at: clock.at, n: dice.n }, ({ z, at, n }) => ({ t
 export default flaky;
 `;
 }
+
+/** Each run makes about 400 kB of its own, beside what all runs share. */
+export function pileFlow() {
+  return `${head("each, flow, p")}
+const pile = flow("pile", { n: p.number(0) });
+const base = pile.step("base", {}, () => ({ table: Float64Array.from({ length: 20_000 }, (_, i) => i) }));
+const own = pile.step("own", { n: pile.params.n, table: base.table }, ({ n, table }) => ({
+  rows: table.map((x, i) => Math.sin(x * (n + 1) + i)), more: [1, 2, 3].map((i) => ({ i: i + n })) }));
+pile.step("each", { item: each(own.more) }, ({ item }) => ({ text: "x".repeat(20_000) + item.i }));
+export default pile;
+`;
+}

@@ -40,14 +40,23 @@ export class Mesh {
     return file;
   }
 
-  /** Starts one more daemon; the ticket comes from the first. */
-  async add(more = []) {
+  /** A home without a daemon, for now. */
+  peer() {
     const name = `p${this.peers.length}`;
-    const home = path.join(this.#folder, name);
-    const join =
-      this.peers.length === 0 ? [] : ["--join", (await this.peers[0].mfd(["invite"])).trim()];
-    const peer = new Peer(name, home);
+    const peer = new Peer(name, path.join(this.#folder, name));
     this.peers.push(peer);
+    return peer;
+  }
+
+  /** Starts one more daemon. */
+  add(more = []) {
+    return this.begin(this.peer(), more);
+  }
+
+  /** The first makes the mesh, the others get a ticket from it. */
+  async begin(peer, more = []) {
+    const [first] = this.peers;
+    const join = peer === first ? [] : ["--join", (await first.mfd(["invite"])).trim()];
     await peer.start(["--listen", "127.0.0.1:0", ...this.#options, ...more, ...join]);
     return peer;
   }

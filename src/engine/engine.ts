@@ -331,7 +331,7 @@ async function pythonEnvironments(
 ): Promise<Record<string, string>> {
   const environments: Record<string, string> = {};
   for (const [name, code] of Object.entries(steps))
-    if (code.kind === "python") environments[name] = await hosts.pythonEnvironment(code);
+    if (code.kind === "python") environments[name] = await hosts.pythonEnvironment(code, name);
   return environments;
 }
 

@@ -48,8 +48,8 @@ export interface HostPool {
   runBatch(batch: AttemptBatch, options: PlacedBatchOptions): Promise<BatchResult>;
   /** Cuts stored content (a list reached by `path`) into an element table, in a host. @throws MfError EACH_NOT_LIST */
   splitContent(request: SplitRequest): Promise<SplitResult>;
-  /** Identity of the Python that would run `code`: version and versions of the distributions it imports. @throws MfError PYTHON_MISSING, PYTHON_PACKAGE_MISSING */
-  pythonEnvironment(code: PythonCode): Promise<string>;
+  /** Identity of the Python that would run `code` of this step: version and versions of the distributions it imports. @throws MfError PYTHON_MISSING, PYTHON_PACKAGE_MISSING */
+  pythonEnvironment(code: PythonCode, step: string): Promise<string>;
   /** Stops every process, at once. */
   close(): Promise<void>;
 }

@@ -69,6 +69,14 @@ describe("Python steps", { skip: hasPython() ? false : "Python is not installed"
     assert.match(errorOf(outcome).message, /total is no number/);
   });
 
+  test("a package that is missing is told with the step that needs it, not its function", async () => {
+    place.write("lacking.py", `import package_nobody_has\n${SCRIPT}`);
+    const text = flowOf("lacking", "fails").replace("describe.py", "lacking.py");
+    const outcome = await place.mf(["run", place.flow("lacking.ts", text), "--json"], env);
+    assert.deepEqual([outcome.code, errorOf(outcome).code], [1, "PYTHON_PACKAGE_MISSING"]);
+    assert.match(errorOf(outcome).message, /^Python step "describe" needs package_nobody_has/);
+  });
+
   test("a script and a function that are not there are told before anything runs", async () => {
     const noFile = place.flow(
       "nofile.ts",

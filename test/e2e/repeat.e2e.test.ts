@@ -13,6 +13,14 @@ interface RunJson {
   readonly tasks: { readonly total: number; readonly reused: number; readonly executed: number };
 }
 
+interface LabelledRow {
+  readonly run: string;
+  readonly tags: readonly string[];
+  readonly project?: string;
+  readonly branch?: string;
+  readonly origin?: { readonly run: string };
+}
+
 interface VerifyJson extends RunJson {
   readonly verify: {
     readonly origin: string;
@@ -170,6 +178,42 @@ describe("in one process, with no daemon", () => {
     const gone = await place.mf(resume);
     assert.deepEqual([gone.code, errorOf(gone).code], [2, "PARAM_UNKNOWN"]);
     assert.match(errorOf(gone).remedy, /was given n=4/);
+  });
+
+  test("tags, project and branch are the new run's; what is not typed is the run's", async () => {
+    const env = { MF_PROJECT: "elsewhere", MF_BRANCH: "theirs" };
+    place.write("odd.ts", BROKEN.replace("x > 1", "x > 8"));
+    const first = [
+      "run",
+      "odd.ts",
+      "--json",
+      "--no-check",
+      "--project",
+      "plants",
+      "--branch",
+      "b1",
+    ];
+    const origin = (await place.json(first)) as RunJson;
+    const rowOf = async (argv: readonly string[]): Promise<unknown> => {
+      const outcome = await place.mf([...argv, "--json"], env);
+      assert.equal(outcome.code, 0, outcome.err);
+      const made = (JSON.parse(outcome.out) as RunJson).run;
+      const rows = (await place.json(["ls", "odd", "--json"])) as LabelledRow[];
+      const row = rows.find((each) => each.run === made);
+      return [row?.tags, row?.project, row?.branch, row?.origin?.run === origin.run];
+    };
+    assert.deepEqual(await rowOf(["rerun", origin.run, "--tag", "again"]), [
+      ["again"],
+      "plants",
+      "b1",
+      true,
+    ]);
+    const onto = ["resume", origin.run, "--tag", "x", "--tag", "y", "--production"];
+    assert.deepEqual(await rowOf(onto), [["x", "y"], "plants", "prod", true]);
+    const moved = ["rerun", origin.run, "--project", "crops", "--branch", "b2"];
+    assert.deepEqual(await rowOf(moved), [[], "crops", "b2", true]);
+    const wrong = await place.mf(["rerun", origin.run, "--tag", "user:ada"]);
+    assert.deepEqual([wrong.code, /TAG_RESERVED|own/.test(wrong.err)], [2, true]);
   });
 
   test("what cannot be is said exactly", async () => {

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RunResult } from "../../src/engine/run-api.ts";
 import { delay } from "../../src/env/clock.ts";
+import type { TaskKey } from "../../src/engine/work-sharing.ts";
+import type { CodeId, MemoKey } from "../../src/model/ids.ts";
 import type { PeerId } from "../../src/model/peer.ts";
 import {
   collect,
@@ -17,6 +19,7 @@ import {
 } from "../support/engine-fixture.ts";
 import { MeshFixture, signerOf, type MeshPeer } from "../support/mesh-fixture.ts";
 import { SimulatedWorld } from "../support/simulation.ts";
+import { ALONE_AFTER_MS, WAIT_MS_MAX } from "../../daemon/sharing/sharing-limits.ts";
 
 const FLOW: FlowFixture = {
   params: ["size"],
@@ -50,7 +53,7 @@ interface Lab {
   readonly peers: readonly MeshPeer[];
 }
 
-async function lab(seed: number): Promise<Lab> {
+async function lab(seed: number, signers = SIGNERS): Promise<Lab> {
   const world = new SimulatedWorld(seed);
   const mesh = new MeshFixture(STEPS, {
     clock: world.clock,
@@ -60,7 +63,7 @@ async function lab(seed: number): Promise<Lab> {
   });
   mesh.network.delay(() => world.draw() * MESSAGE_MS_MAX);
   const peers: MeshPeer[] = [];
-  for (const signer of SIGNERS)
+  for (const signer of signers)
     peers.push(await mesh.add(signer.peerId, { signer, taskMs: 1 + world.draw() * 100 }));
   return { world, mesh, peers };
 }
@@ -129,6 +132,37 @@ seeds("whatever is lost, every run of a peer that lives ends", async (seed) => {
   assert.ok(await world.runUntil(all));
   for (const result of (await Promise.all(ended)) as RunResult[])
     assert.equal(result.state, "succeeded");
+  mesh.close();
+});
+
+test("a task that its holder never comes to is everybody's own in the end, and not before", async () => {
+  const { world, mesh, peers } = await lab(FIRST_SEED, SIGNERS.slice(0, 3));
+  const codes = ["c".repeat(64) as CodeId];
+  const [code] = codes;
+  assert.ok(code);
+  const task: TaskKey = { code, memoKey: "a".repeat(64) as MemoKey };
+  const [stuck, ...waiting] = peers.map(({ sharing }) => sharing.enter(codes));
+  assert.ok(stuck);
+  const claimed = Promise.all([stuck, ...waiting].map(({ ready }) => ready));
+  assert.ok(await world.runUntil(claimed));
+  const first = stuck.claim([task]);
+  assert.ok(await world.runUntil(first));
+  assert.deepEqual(await first, [undefined]);
+  const patientMs = Promise.all(
+    waiting.map(async (share) => {
+      const started = world.clock.monotonic();
+      for (;;) {
+        const [over] = await share.claim([task]);
+        if (over === undefined) return world.clock.monotonic() - started;
+        await over;
+      }
+    }),
+  );
+  assert.ok(await world.runUntil(patientMs));
+  for (const ms of await patientMs)
+    assert.ok(ms >= ALONE_AFTER_MS && ms < ALONE_AFTER_MS + 3 * WAIT_MS_MAX, `${ms} ms`);
+  for (const share of [stuck, ...waiting]) share.leave();
+  for (const { sharing } of peers) assert.deepEqual(sharing.size, { uses: 0, held: 0, away: 0 });
   mesh.close();
 });
 

@@ -27,6 +27,8 @@ export interface RepeatChanges {
   readonly from?: string;
   readonly seed?: string;
   readonly noCache?: boolean;
+  /** Instead of the origin's project and branch. */
+  readonly belongsTo?: Pick<RunRequest, "project" | "branch">;
   readonly limits?: Pick<RunOptions, "maxTasks" | "maxWorkers" | "labels">;
 }
 
@@ -82,7 +84,11 @@ export async function repeatOf(
       seed: seed ?? started.seed,
       versions,
       ...(Object.keys(sources).length === 0 ? {} : { sources }),
-      ...provenanceOf({ ...started, origin: { run: runText(summary.run), how } }),
+      ...provenanceOf({
+        ...started,
+        ...changes.belongsTo,
+        origin: { run: runText(summary.run), how },
+      }),
       ...(noCache ? { noCache } : {}),
       ...(maxTasks === undefined ? {} : { maxTasks }),
       ...(maxWorkers === undefined ? {} : { maxWorkers }),

@@ -115,8 +115,8 @@ class ProcessHostPool implements WarmableHostPool {
     throw fromErrorRecord(end.t === "broken" ? end.why.error : deathRecord(end.death));
   }
 
-  pythonEnvironment(code: Parameters<HostPool["pythonEnvironment"]>[0]): Promise<string> {
-    return pythonEnvironment(code);
+  pythonEnvironment(...asked: Parameters<HostPool["pythonEnvironment"]>): Promise<string> {
+    return pythonEnvironment(...asked);
   }
 
   async close(): Promise<void> {

@@ -26,13 +26,14 @@ export function pythonCandidates(): readonly string[] {
   return chosen === undefined || chosen === "" ? ["python3", "python"] : [chosen];
 }
 
-export async function pythonEnvironment(code: PythonCode): Promise<string> {
+/** @param step for what is said of missing packages */
+export async function pythonEnvironment(code: PythonCode, step: string): Promise<string> {
   const names = [...new Set([...code.imports, ...code.requires.map(bareName)])].sort();
   const { python, answer } = await probe(JSON.stringify(names));
   const [version, found, missing] = JSON.parse(answer) as [string, [string, string][], string[]];
   if (missing.length > 0) {
     throw new MfError("PYTHON_PACKAGE_MISSING", {
-      step: code.fn,
+      step,
       packages: [...new Set(missing.map(packageOf))].sort().join(" "),
       python,
     });
