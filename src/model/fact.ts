@@ -1,4 +1,4 @@
-import type { Cid, CodeId, MemoKey, ResultId } from "./ids.ts";
+import type { Cid, CodeId, MemoKey, ResultId, RunId } from "./ids.ts";
 
 /** A stored artifact as facts name it. */
 export interface ArtifactRef {
@@ -32,6 +32,8 @@ export interface Fact {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly rssBytesMax: number;
+  /** The run of `flow` whose attempt made it: nothing is looked up by it. Undefined in facts of version 0.1 and of element tables. */
+  readonly run?: RunId;
   /** The content, signed by the peer that ran it, that lists this fact (src/trust). Undefined in facts of version 0.1. */
   readonly page?: Cid;
 }

@@ -58,7 +58,7 @@ export function factLeaf(fact: Fact): Buffer {
 }
 
 function canonicalParts(fact: Fact): unknown[] {
-  const { memoKey, flow, step, code, env, seed, by, at, wallMs, cpuMs, rssBytesMax } = fact;
+  const { memoKey, flow, step, code, env, seed, by, at, wallMs, cpuMs, rssBytesMax, run } = fact;
   const sorted = <T>(fields: Readonly<Record<string, T>>): [string, T][] =>
     Object.keys(fields)
       .sort()
@@ -68,7 +68,16 @@ function canonicalParts(fact: Fact): unknown[] {
     return [name, id, bytes, kind];
   });
   const what = [memoKey, flow, step, code, env, seed, inputs, outputs];
-  return ["mf-fact-1", ...what, by, at, wallMs, cpuMs, rssBytesMax];
+  return [
+    "mf-fact-1",
+    ...what,
+    by,
+    at,
+    wallMs,
+    cpuMs,
+    rssBytesMax,
+    ...(run === undefined ? [] : [run]),
+  ];
 }
 
 export interface SignedFacts {

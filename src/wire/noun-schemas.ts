@@ -36,9 +36,10 @@ export const resultId = branded<ResultId>(/^[0-9a-f]{32}$/, "result id");
 export const codeId = branded<CodeId>(/^[0-9A-Za-z_-]{1,128}$/, "code id");
 export const peerId = branded<PeerId>(/^[0-9A-Za-z]{1,128}$/, "peer id");
 /** Names directories, so nothing that leads out of one. */
+const runId = branded<RunId>(/^[0-9a-z]{1,32}$/, "run id");
 export const runRef = v.object({
   flow: v.pipe(v.string(), v.regex(/^[A-Za-z_][\w-]{0,255}$/, "not a flow's name")),
-  id: branded<RunId>(/^[0-9a-z]{1,32}$/, "run id"),
+  id: runId,
 });
 
 export function fields<S extends v.GenericSchema>(
@@ -120,6 +121,7 @@ export const fact = v.object({
   wallMs: time,
   cpuMs: time,
   rssBytesMax: time,
+  run: v.exactOptional(runId),
   page: v.exactOptional(cid),
 });
 

@@ -65,6 +65,7 @@ export function outcomeRecord(
       wallMs: outcome.wallMs,
       cpuMs: outcome.cpuMs,
       rssBytesMax: outcome.rssBytesMax,
+      run: origin.run.id,
     },
     elementFacts: tables.map(({ listId, table }) => elementsFact(listId, table.ref, made)),
     outputs,

@@ -11,6 +11,7 @@ import {
   type RunRef,
   type TaskRef,
 } from "../../model/ids.ts";
+import type { Fact } from "../../model/fact.ts";
 import type { JournalEntry } from "../../model/journal.ts";
 import { decideFailure, isPeersFault } from "./failure-decision.ts";
 import type { PastTask } from "./past-task.ts";
@@ -21,12 +22,14 @@ export type RunStarted = Extract<JournalEntry, { t: "run-started" }>;
 const UNTRIED: PastTask = { attempt: 0, failures: 0, losses: 0, peerLosses: 0 };
 
 export class RunHistory {
+  readonly run: RunRef;
   readonly started: RunStarted;
   readonly #tasks: ReadonlyMap<string, PastTask>;
   /** A final failure (or cancellation) stands in the journal, its end does not. */
   readonly ending: "failing" | "cancelling" | undefined;
 
-  constructor(started: RunStarted, tasks: ReadonlyMap<string, PastTask>) {
+  constructor(run: RunRef, started: RunStarted, tasks: ReadonlyMap<string, PastTask>) {
+    this.run = run;
     this.started = started;
     this.#tasks = tasks;
     const ends = new Set([...tasks.values()].map((task) => task.end));
@@ -54,9 +57,9 @@ export class RunHistory {
     if (decision.k === "catch") task.catching = past.error;
   }
 
-  /** Made by this run (if not by its journal), so not a reuse. What others made meanwhile proves nothing to a run that verifies. */
-  isOwn(fact: { readonly at: number }): boolean {
-    return this.started.origin?.how !== "verify" && fact.at >= this.started.at;
+  /** Made by this run (if not by its journal), so not a reuse. What others made meanwhile is theirs. */
+  isOwn({ flow, run }: Pick<Fact, "flow" | "run">): boolean {
+    return run === this.run.id && flow === this.run.flow;
   }
 }
 
@@ -80,7 +83,7 @@ export async function readHistory(
     else if (entry.t === "attempt-failed") change(entry, (past) => afterFailure(past, entry));
   }
   if (started === undefined) throw new MfError("RUN_NOT_FOUND", { run: runText(run) });
-  return new RunHistory(started, tasks);
+  return new RunHistory(run, started, tasks);
 }
 
 function afterFailure(

@@ -2,7 +2,7 @@
 import { decodeValue, encodeValue } from "../../artifact/codec.ts";
 import { isMfError } from "../../model/errors.ts";
 import type { ArtifactRef, Fact } from "../../model/fact.ts";
-import type { Cid, MemoKey, ResultId, RunRef } from "../../model/ids.ts";
+import type { Cid, MemoKey, ResultId, RunId, RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import type { KvOp } from "./kv.ts";
 
@@ -124,7 +124,11 @@ export function encodeFact(fact: Fact): Uint8Array {
     fact.wallMs,
     fact.cpuMs,
     fact.rssBytesMax,
-    ...(fact.page === undefined ? [] : [fact.page]),
+    ...(fact.run !== undefined
+      ? [fact.page ?? "", fact.run]
+      : fact.page === undefined
+        ? []
+        : [fact.page]),
   ]).data;
 }
 
@@ -132,8 +136,8 @@ export function encodeFact(fact: Fact): Uint8Array {
 export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
   const row = decodeRow(value);
   if (!Array.isArray(row) || row[0] !== 1) return undefined;
-  // Rows of version 0.1 know no page.
-  if (row.length !== 14 && row.length !== 15) return undefined;
+  // Rows of version 0.1 know no page, those of element tables no run.
+  if (row.length < 14 || row.length > 16) return undefined;
   const [v, memoKey, flow, step, code, env, seed, inputs, outputs, by, at, wallMs, cpuMs, rss] =
     row as [1, MemoKey, string, string, Fact["code"], string, string, string[], unknown[], string] &
       number[];
@@ -160,7 +164,8 @@ export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
     wallMs: wallMs ?? 0,
     cpuMs: cpuMs ?? 0,
     rssBytesMax: rss ?? 0,
-    ...(row.length === 14 ? {} : { page: row[14] as Cid }),
+    ...(row.length === 14 || row[14] === "" ? {} : { page: row[14] as Cid }),
+    ...(row.length < 16 ? {} : { run: row[15] as RunId }),
   };
 }
 
