@@ -57,8 +57,9 @@ export class RunHistory {
     if (decision.k === "catch") task.catching = past.error;
   }
 
-  /** Made by this run (if not by its journal), so not a reuse. What others made meanwhile is theirs. */
+  /** Made by this run, though its journal does not know: no reuse. One that verifies believes its journal only. */
   isOwn({ flow, run }: Pick<Fact, "flow" | "run">): boolean {
+    if (this.started.origin?.how === "verify") return false;
     return run === this.run.id && flow === this.run.flow;
   }
 }

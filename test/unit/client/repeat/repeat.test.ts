@@ -161,7 +161,8 @@ test("what a resumed run keeps survives a change of its owner, and so do its ori
     capacity: { cores: 2, memBytes: 8e9, gpus: 0 },
   });
   for (const [key, fact] of durable.facts)
-    if (fact.step === "draw" || fact.step === "sum") durable.facts.set(key, { ...fact, at: 1 });
+    if (fact.step === "draw" || fact.step === "sum")
+      durable.facts.set(key, { ...fact, run: failed.run.id });
   const result = await (await second.resume(resumed.run)).finished;
   assert.equal(result.state, "succeeded");
   assert.deepEqual([...hosts.executed.keys()].sort(), ["draw", "sum"]);
