@@ -1,8 +1,9 @@
 /**
- * `mf check`: types, graph and captured variables; notes of steps that cannot be repeated, which are no failure.
+ * `mf check`: types, graph, captured variables and whether the sources are there; notes of steps that cannot be repeated, which are no failure.
  * JSON: {"flow","file","steps","bundleId","notes":[{"step","at","what","kind"}]}.
  */
 import { chanceNotes, type ChanceNote } from "../../src/code/chance-notes.ts";
+import { findSources } from "../../src/source/pin-sources.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { loadFlowSource } from "../flow-source.ts";
 import { countText } from "../output/format.ts";
@@ -18,6 +19,7 @@ export async function checkCommand(
     checkTypes: true,
   });
   const { graph, bundleId } = loaded.package;
+  await findSources(graph, loaded.package.file);
   const notes = chanceNotes(loaded.package);
   if (options.json === true) {
     writeJson(context, {

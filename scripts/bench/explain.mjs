@@ -51,6 +51,13 @@ export async function explain(say) {
       for (const { what, edit, options = [] } of ROWS) {
         const file = write(mesh, edit);
         const plan = await asker.json(["plan", file, "--no-check", ...options]);
+        const why = await whyOf(asker, plan, ["plan", file, "--no-check", ...options]);
+        for (const { name, state } of plan.steps)
+          if (
+            !why[name]?.[0]?.startsWith(`${name}: ${state}`) ||
+            (state === "runs" && !why[name][1])
+          )
+            problems.push(`${what}: --why ${name} says ${JSON.stringify(why[name])}`);
         const run = JSON.parse(
           await submitter.mf(["submit", file, "--no-check", "--json", ...options]),
         );
@@ -59,19 +66,30 @@ export async function explain(say) {
         const isOpen = plan.steps.some((step) => step.isPredicted);
         if (executed < runs || (!isOpen && executed > runs + unknown))
           problems.push(`${what}: planned ${JSON.stringify(plan.tasks)}, executed ${executed}`);
-        const why = Object.fromEntries(
-          plan.steps.filter((step) => step.why !== "").map((step) => [step.name, step.why]),
-        );
         rows.push({ what, planned: plan.tasks, executed, reused, why });
         say?.(
           `${what}: planned ${JSON.stringify(plan.tasks)}, executed ${executed}, reused ${reused}`,
         );
-        for (const [step, text] of Object.entries(why)) say?.(`  ${step}: ${text}`);
+        for (const line of Object.values(why).flat()) say?.(`  ${line}`);
       }
       return { ...(say === undefined ? { rows } : {}), problems };
     },
     ["--cpus", "1"],
   );
+}
+
+/** What `mf plan --why STEP` says of each step, as lines. */
+async function whyOf(asker, { steps }, argv) {
+  const names = steps.map(({ name }) => name);
+  const text = await asker.mf([...argv, ...names.flatMap((name) => ["--why", name])]);
+  const said = {};
+  let lines = [];
+  for (const line of text.split("\n")) {
+    const name = names.find((each) => line.startsWith(`${each}:`));
+    if (name !== undefined) said[name] = lines = [];
+    if (line.trim() !== "") lines.push(line);
+  }
+  return said;
 }
 
 function write(mesh, edit) {

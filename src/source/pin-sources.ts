@@ -3,7 +3,8 @@
  * content ids. All of it happens before the run begins; what is wrong with a file is told then.
  */
 import type { BigIntStats } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { encodeValue } from "../artifact/codec.ts";
 import { contentIdOf } from "../artifact/content.ts";
 import { brandedFile, type FileInfo } from "../artifact/file-brand.ts";
@@ -53,16 +54,9 @@ export interface PinnedSources {
 
 /** @throws MfError SOURCE_INVALID, SOURCE_CHANGED, INTERRUPTED and what the store throws */
 export async function pinSources(graph: FlowGraph, options: PinOptions): Promise<PinnedSources> {
-  const specs = sourcesOf(graph);
-  if (specs.length === 0) return { values: {}, contents: [] };
   // What is missing is told before anything is stored.
-  const found: (readonly [spec: string, files: readonly FoundFile[]])[] = [];
-  for (const source of specs) {
-    const spec = parseSource(source);
-    const root = pathBeside(options.flowFile, spec.path);
-    const place = { flow: graph.name, source };
-    found.push([source, await refused(place, () => findFiles(spec, root))]);
-  }
+  const found = await findSources(graph, options.flowFile);
+  if (found.length === 0) return { values: {}, contents: [] };
   const cache = new FileCache(options.cacheFile);
   const values: [string, SourceValue][] = [];
   const contents = new Set<Cid>();
@@ -77,6 +71,32 @@ export async function pinSources(graph: FlowGraph, options: PinOptions): Promise
     cache.save();
   }
   return { values: Object.fromEntries(values), contents: [...contents] };
+}
+
+type FoundSource = readonly [source: string, files: readonly FoundFile[]];
+
+/** The files that sources mean now; nothing is read of them. @param flowFile absolute @throws MfError SOURCE_INVALID */
+export async function findSources(graph: FlowGraph, flowFile: string): Promise<FoundSource[]> {
+  const found: FoundSource[] = [];
+  for (const source of sourcesOf(graph)) {
+    const spec = parseSource(source);
+    const root = pathBeside(flowFile, spec.path);
+    try {
+      found.push([source, await findFiles(spec, root)]);
+    } catch (error) {
+      if (!(error instanceof SourceRefused)) throw error;
+      const reason = `${error.message}${await namedAt(flowFile, source)}`;
+      throw new MfError("SOURCE_INVALID", { flow: graph.name, source, reason, hint: error.hint });
+    }
+  }
+  return found;
+}
+
+/** Where the flow file has it, as far as it is written there in one piece. */
+async function namedAt(flowFile: string, source: string): Promise<string> {
+  const text = await readFile(flowFile, "utf8").catch(() => "");
+  const line = text.split("\n").findIndex((each) => each.includes(source)) + 1;
+  return line === 0 ? "" : ` (named at ${basename(flowFile)}:${line})`;
 }
 
 /** One file has the version of its content; of several the list is what has one. */

@@ -81,7 +81,9 @@ describe("sources and get", () => {
     );
     const outcome = await place.mf(["run", lost, "--json"]);
     assert.deepEqual([outcome.code, errorOf(outcome).code], [2, "SOURCE_INVALID"]);
-    assert.match(errorOf(outcome).message, /nowhere\.csv is not there/);
+    assert.match(errorOf(outcome).message, /nowhere\.csv is not there \(named at lost\.ts:2\)/);
+    const checked = await place.mf(["check", lost, "--json"]);
+    assert.deepEqual([checked.code, errorOf(checked)], [2, errorOf(outcome)]);
     assert.equal((await place.mf(["status", "lost/latest"])).code, 3);
   });
 
