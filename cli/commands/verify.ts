@@ -5,6 +5,7 @@
 import { Records } from "../../src/client/records.ts";
 import type { SignerFound, VerifyReport } from "../../src/client/verify/verify-report.ts";
 import { verifyRun } from "../../src/client/verify/verify-run.ts";
+import { homeSigners } from "../home-signers.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withReadSide } from "../compose.ts";
 import { bytesText, countText } from "../output/format.ts";
@@ -26,7 +27,9 @@ export function verifyCommand(
   run: string,
   options: VerifyOptions,
 ): Promise<number> {
-  return withReadSide(context, async (readSide) => {
+  return withReadSide(context, async (opened, daemon) => {
+    const signers = daemon === undefined ? homeSigners(context) : undefined;
+    const readSide = signers === undefined ? opened : { ...opened, signers };
     const { run: ref } = await readSide.run(run);
     const tick = ticker(context);
     let report: VerifyReport;

@@ -3,7 +3,7 @@
  * message is. mesh.json and certificate.json are its membership; a damaged one stops the start. tickets.json and members.json can be
  * made anew, so a damaged one is set aside.
  */
-import { renameSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { Logger } from "../../src/env/logger.ts";
@@ -43,14 +43,22 @@ export interface StoredMember {
   readonly addresses: readonly string[];
 }
 
+/** Without changing anything: a home may belong to no mesh. */
+export function hasMesh(home: string): boolean {
+  return existsSync(join(home, "mesh", "mesh.json"));
+}
+
 export class MeshFiles {
   readonly #folder: string;
   readonly #logger: Logger;
+  readonly #isReadOnly: boolean;
 
-  constructor(home: string, logger: Logger) {
+  /** `isReadOnly`: for who only looks; what is damaged is left where it is. */
+  constructor(home: string, logger: Logger, { isReadOnly = false } = {}) {
     this.#folder = join(home, "mesh");
     this.#logger = logger;
-    makePrivateFolder(this.#folder);
+    this.#isReadOnly = isReadOnly;
+    if (!isReadOnly) makePrivateFolder(this.#folder);
   }
 
   /** @throws MfError FILE_DAMAGED, FILE_EXPOSED */
@@ -163,6 +171,7 @@ export class MeshFiles {
     try {
       return this.#read(name, schema);
     } catch (error) {
+      if (this.#isReadOnly) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       this.#logger.warn("mesh-file-set-aside", { file: name, reason });
       const file = join(this.#folder, name);

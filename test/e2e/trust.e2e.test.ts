@@ -348,10 +348,22 @@ export default wide;`,
     }
     const pack = join(place.root, "wide.mfpack");
     assert.equal((await b.mf(["export", run, "-o", pack])).code, 0);
+    // A home whose daemon does not run knows its members from its files.
+    await b.kill("SIGTERM");
+    const offline = await b.json<VerifyReport>(["verify", run, "--json"]);
+    assert.ok(offline.isOk, JSON.stringify(offline.problems));
+    assert.deepEqual(
+      offline.signers.map(({ by, standing, name }) => `${by[0]} ${standing} ${name}`).sort(),
+      ["a member a", "b self b"],
+    );
     assert.equal((await a.mfd(["revoke", "b"])).code, 0);
     const after = await a.json<VerifyReport>(["verify", run, "--json"]);
     assert.ok(after.isOk);
     assert.equal(after.signers.find(({ by }) => by[0] === "b")?.standing, "revoked");
+
+    await a.kill("SIGTERM");
+    const offlineAfter = await a.json<VerifyReport>(["verify", run, "--json"]);
+    assert.deepEqual(offlineAfter.signers, after.signers);
 
     const other = await MeshPlace.of(1, ["--cpus", "1"]);
     try {

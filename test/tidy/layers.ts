@@ -78,7 +78,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   "src/testing": { purpose: "the public test kit: run a flow or a step in a test", imports: ["*"] },
   cli: {
     purpose: "the mf program: parse, compose the engine, render",
-    imports: ["*", "src/testing"],
+    imports: ["*", "src/testing", "daemon/admission"],
   },
   "daemon/config": { purpose: "the daemon's home, options and knobs", imports: RIM },
   "daemon/observe": { purpose: "the daemon's log file and its rotation", imports: RIM },
