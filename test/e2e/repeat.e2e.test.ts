@@ -135,10 +135,20 @@ describe("on a mesh of two", () => {
       "--no-check",
       "--detach",
       "--json",
+      "--tag",
+      "mended",
+      "--project",
+      "plants",
+      "--production",
     ]);
     const watched = await a.json<RunJson>(["watch", detached.run, "--json"]);
     assert.equal(watched.state, "succeeded");
     assert.equal(await a.json(["get", `${detached.run}/c/x`]), 8);
+    const rows = await b.json<LabelledRow[]>(["ls", "odd", "--tag", "mended", "--json"]);
+    assert.deepEqual(
+      rows.map((row) => [row.run, row.project, row.branch, row.origin?.run]),
+      [[detached.run, "plants", "prod", run]],
+    );
   });
 
   test("the peer that submitted it is gone: what its run was made of is not", async () => {
