@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { openClient } from "../../src/client/index.ts";
 import { MfPlace } from "../support/mf-process.ts";
 
 const SWEEP = `const sweep = flow("sweep", { n: p.number(2) });
@@ -78,6 +79,21 @@ describe("typing", () => {
     const gone = await place.mf(["get", "sweep/latest/nosuch/x"]);
     assert.match(gone.err, /sweep\/\w+ has no finished task of that name/);
     assert.match((await place.mf(["status", "sweep"])).err, /named flow\/run, as in sweep\/latest/);
+  });
+
+  test("a run that verifies is the latest for no command and for no script", async () => {
+    const { run } = (await place.json(["status", "sweep/latest", "--json"])) as { run: string };
+    assert.equal((await place.mf(["rerun", run, "--verify"])).code, 0);
+    assert.equal(((await place.json(["ls", "sweep", "--json"])) as unknown[]).length, 2);
+    const client = await openClient({ home: place.home });
+    try {
+      const flow = client.flow("sweep");
+      assert.equal((await client.run("sweep/latest")).pathspec, run);
+      assert.equal((await flow.latestRun())?.pathspec, run);
+      assert.equal((await flow.latestSuccessfulRun())?.pathspec, run);
+    } finally {
+      await client.close();
+    }
   });
 
   test("the shell completes runs, flows, tags and choices", async () => {
