@@ -43,8 +43,13 @@ async function listed(peer: MeshPeer): Promise<readonly string[]> {
 async function assertWhole(peer: MeshPeer, runs: readonly string[]): Promise<void> {
   for (const run of runs)
     for (const step of ["own", "each"]) {
-      const output = join(peer.home, "out");
-      const { code, err } = await peer.mf(["get", `${run}/${step}`, "-o", output, "--force"]);
+      const { code, err } = await peer.mf([
+        "get",
+        `${run}/${step}`,
+        "-o",
+        join(peer.home, "out"),
+        "--force",
+      ]);
       assert.equal(code, 0, `${run}/${step}: ${err}`);
     }
 }
