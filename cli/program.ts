@@ -92,16 +92,21 @@ export function createProgram(
       "after",
       "\nMF_HOME=DIR keeps runs and artifacts in DIR (default: the platform's data directory).",
     );
+  program.commandsGroup("Run:");
   addFlowCommands(program, choose);
-  addMeshCommands(program, choose);
   addRepeatCommands(program, choose);
-  addCollectionCommands(program, choose);
-  addExplainCommands(program, choose);
+  program.commandsGroup("On the mesh:");
+  addMeshCommands(program, choose);
+  program.commandsGroup("Look and explain:");
   addReadCommands(program, choose);
   addGetCommands(program, choose);
   addVersionCommands(program, choose);
+  addExplainCommands(program, choose);
+  program.commandsGroup("Keep, check and remove:");
   addMarkCommands(program, choose);
   addTrustCommands(program, choose);
+  addCollectionCommands(program, choose);
+  program.commandsGroup("More:").helpCommand(true);
   addOtherCommands(program, choose);
   for (const command of program.commands) {
     command.exitOverride();

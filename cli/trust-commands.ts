@@ -24,6 +24,7 @@ export function addTrustCommands(program: Command, choose: (action: Action) => v
     .description("a run in one file: journal, facts, signatures, code, parameters, data")
     .argument("<run>", "flow/run")
     .requiredOption("-o, --output <file>", "the file, by custom x.mfpack; `tar tf` lists it")
+    .option("--force", "replace a file that exists")
     .option("--no-data", "leave out contents over 16 KiB")
     .addHelpText(
       "after",

@@ -132,12 +132,12 @@ function changeText({ difference }: ExplainedFinding): string {
 }
 
 const COLUMNS: readonly Column<ExplainedFinding>[] = [
-  { title: "Task", text: taskText },
-  { title: "Artifact", text: ({ artifact }) => artifact ?? "-" },
+  { title: "task", text: taskText },
+  { title: "artifact", text: ({ artifact }) => artifact ?? "-" },
   {
-    title: "Verdict",
+    title: "verdict",
     text: ({ verdict }) => (verdict === "incomparable" ? "not comparable" : verdict),
     raw: ({ verdict }) => verdict,
   },
-  { title: "Why", text: (finding) => `${finding.why}${changeText(finding)}` },
+  { title: "why", text: (finding) => `${finding.why}${changeText(finding)}` },
 ];

@@ -41,9 +41,9 @@ function addLsVersions(program: Command, choose: (action: Action) => void): void
     )
     .option("--since <when>", "seen since then: 2h, 3d, 2026-11-23, 2026-11-23T08:00")
     .option("--until <when>", "seen until then (a day: until its end)")
-    .option("--user <user>", "in runs of this user")
-    .option("--tag <tag>", "in runs with this tag (may be repeated: all of them)", collect)
-    .option("--run <run>", "in this run: flow/run, or the beginning of an id")
+    .option("-u, --user <name>", "in runs of this user")
+    .option("-t, --tag <tag>", "in runs with this tag (may be repeated: all of them)", collect)
+    .option("--run <run>", "in this run: flow/run, the beginning of an id, latest, @tag")
     .option("--peer <name>", "made by this peer")
     .option("--param <name=value>", "in runs with this parameter (may be repeated)", collect)
     .option(

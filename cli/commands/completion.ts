@@ -3,10 +3,30 @@ import type { Command } from "commander";
 import { MfError } from "../../src/model/errors.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 
+interface Asked {
+  readonly names: string;
+  readonly ask: string;
+}
+
 /** A program's commands whose argument a shell can ask for, and how. */
-const ARGUMENTS: Readonly<Record<string, { readonly commands: string; readonly ask: string }>> = {
-  mf: { commands: "status|logs|get|show|watch|cancel|resume|rerun", ask: "mf ls -q 2>/dev/null" },
-  mfd: { commands: "revoke", ask: "mf peers 2>/dev/null | tail -n +2 | cut -f 1" },
+const ARGUMENTS: Readonly<Record<string, readonly Asked[]>> = {
+  mf: [
+    {
+      names:
+        "status|logs|get|show|watch|cancel|resume|rerun|diff|why|verify|export|rm|tag|note|pin",
+      ask: `mf ls -q 2>/dev/null | awk -F/ '{ print; print $1 "/latest" }'`,
+    },
+    { names: "ls|ls-versions", ask: "mf ls -q 2>/dev/null | cut -d / -f 1" },
+  ],
+  mfd: [{ names: "revoke", ask: "mf peers 2>/dev/null | tail -n +2 | cut -f 1" }],
+};
+
+/** Options whose value a shell can ask for; those with a choice say it themselves. */
+const VALUES: Readonly<Record<string, readonly Asked[]>> = {
+  mf: [
+    { names: "--tag|--replace", ask: "mf tag 2>/dev/null | tail -n +2 | cut -f 1" },
+    { names: "--flow", ask: "mf ls -q 2>/dev/null | cut -d / -f 1" },
+  ],
 };
 
 export async function completionCommand(
@@ -38,17 +58,52 @@ function shownOptions(command: Command): Command["options"] {
   return command.options.filter((option) => !option.hidden);
 }
 
+/** What may follow an option: a command, the option as it is typed, and the shell's words for it. */
+interface OptionValue {
+  readonly command: string;
+  readonly option: Command["options"][number];
+  readonly words?: readonly string[];
+  readonly ask?: string;
+}
+
+function optionValues(program: Command): OptionValue[] {
+  const asked = VALUES[program.name()] ?? [];
+  return program.commands.flatMap((command) =>
+    shownOptions(command).flatMap((option): OptionValue[] => {
+      const at = { command: command.name(), option };
+      if (option.argChoices !== undefined) return [{ ...at, words: option.argChoices }];
+      const ask = asked.find(({ names }) => names.split("|").includes(option.long ?? ""))?.ask;
+      return ask === undefined || option.isBoolean() ? [] : [{ ...at, ask }];
+    }),
+  );
+}
+
+function bashValue({ command, option, words = [], ask }: OptionValue): string {
+  const patterns = [option.long, option.short].flatMap((flag) =>
+    flag === undefined ? [] : `"${command} ${flag}"`,
+  );
+  const value = ask === undefined ? words.join(" ") : `$(${ask})`;
+  return `    ${patterns.join("|")}) words="${value}" ;;`;
+}
+
 function bashScript(program: Command): string {
   const name = program.name();
   const cases = program.commands
     .map((command) => `      ${command.name()}) words="${longOptions(command)}" ;;`)
     .join("\n");
-  const argument = ARGUMENTS[name];
-  const argumentCase =
-    argument === undefined ? "" : `      ${argument.commands}) words="$(${argument.ask})" ;;`;
+  const argumentCases = (ARGUMENTS[name] ?? [])
+    .map(({ names, ask }) => `      ${names}) words="$(${ask})" ;;`)
+    .join("\n");
+  const values = optionValues(program).map(bashValue);
+  const valueCases =
+    values.length === 0
+      ? ""
+      : `  case "$command \${COMP_WORDS[COMP_CWORD-1]}" in\n${values.join("\n")}\n  esac\n`;
   return `_${name}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" command="\${COMP_WORDS[1]}" words=""
-  if [ "$COMP_CWORD" -eq 1 ]; then
+${valueCases}  if [ -n "$words" ]; then
+    :
+  elif [ "$COMP_CWORD" -eq 1 ]; then
     words="${program.commands.map((command) => command.name()).join(" ")}"
   elif [[ "$current" == -* ]]; then
     case "$command" in
@@ -56,7 +111,7 @@ ${cases}
     esac
   else
     case "$command" in
-${argumentCase}
+${argumentCases}
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -81,10 +136,13 @@ function fishScript(program: Command): string {
           `complete -c ${name} -n '__fish_seen_subcommand_from ${command.name()}' -l ${option.long?.slice(2)} -d ${quote(option.description)}`,
       ),
   ]);
-  const argument = ARGUMENTS[name];
-  if (argument !== undefined)
+  for (const { names, ask } of ARGUMENTS[name] ?? [])
     lines.push(
-      `complete -c ${name} -n '__fish_seen_subcommand_from ${argument.commands.replaceAll("|", " ")}' -a '(${argument.ask})'`,
+      `complete -c ${name} -n '__fish_seen_subcommand_from ${names.replaceAll("|", " ")}' -a ${quote(`(${ask})`)}`,
+    );
+  for (const { command, option, words = [], ask } of optionValues(program))
+    lines.push(
+      `complete -c ${name} -n '__fish_seen_subcommand_from ${command}' -l ${option.long?.slice(2)} -x -a ${quote(ask === undefined ? words.join(" ") : `(${ask})`)}`,
     );
   return `${lines.join("\n")}\n`;
 }

@@ -6,18 +6,20 @@ import { withReadSide } from "../compose.ts";
 import { bytesText, countText } from "../output/format.ts";
 import { ticker } from "../output/ticker.ts";
 import { packageVersion } from "../package-root.ts";
-import { asUsage } from "../pack-file.ts";
+import { asUsage, refuseToReplace } from "../pack-file.ts";
 
 export interface ExportOptions extends CommonOptions {
   readonly output: string;
   readonly data: boolean;
+  readonly force?: boolean;
 }
 
 export function exportCommand(
   context: CommandContext,
   run: string,
-  { output: file, data: hasData, json }: ExportOptions,
+  { output: file, data: hasData, force, json }: ExportOptions,
 ): Promise<number> {
+  refuseToReplace(file, force);
   return withReadSide(context, async (readSide) => {
     const summary = await readSide.run(run);
     const tick = ticker(context);

@@ -73,7 +73,7 @@ export async function lsVersionsCommand(
   const isGlance = options.glance ?? (!isForPrograms && isWhole && options.each !== true);
   const limit = options.limit ?? (isForPrograms ? undefined : ROWS_SHOWN);
   const list = await withReadSide(context, async (readSide, daemon) => {
-    const query = await queryOf(context, readSide, options);
+    const query = await queryOf(context, readSide, { ...options, prefix });
     const versions = await readSide.versions({
       ...query,
       ...(prefix === undefined ? {} : { prefix }),
@@ -95,9 +95,9 @@ export async function lsVersionsCommand(
 async function queryOf(
   { clock }: CommandContext,
   readSide: Pick<ReadSide, "run">,
-  options: LsVersionsOptions,
+  options: LsVersionsOptions & { readonly prefix: string | undefined },
 ): Promise<VersionsQuery> {
-  const { what, since, until, user, tag, run, peer, param } = options;
+  const { what, since, until, user, tag, run, peer, param, prefix } = options;
   const now = clock.now();
   const span = (option: string, text: string): TimeSpan =>
     readTimeSpan(option, text, { now, command: "ls-versions" });
@@ -107,12 +107,26 @@ async function queryOf(
     ...(until === undefined ? {} : { until: span("--until", until).until }),
     ...(user === undefined ? {} : { user }),
     ...(tag === undefined ? {} : { tags: tag }),
-    ...(run === undefined
-      ? {}
-      : { run: run.includes("/") ? runText((await readSide.run(run)).run) : run }),
+    ...(run === undefined ? {} : { run: await runOf(readSide, { run, prefix }) }),
     ...(peer === undefined ? {} : { peer }),
     ...(param === undefined ? {} : { params: Object.fromEntries(param.map(paramOf)) }),
   };
+}
+
+/** The beginning of an id fits in any flow; `latest`, `@tag` and times are those of the flow that is listed. */
+async function runOf(
+  readSide: Pick<ReadSide, "run">,
+  { run, prefix = "" }: { readonly run: string; readonly prefix: string | undefined },
+): Promise<string> {
+  const [flow = ""] = prefix.split("/");
+  const isAddress = run === "latest" || /^@|^\d{4}-\d/.test(run);
+  const text = isAddress && flow !== "" ? `${flow}/${run}` : run;
+  if (isAddress && flow === "")
+    throw new MfError("USAGE", {
+      message: `--run ${run} is of which flow? Write --run flow/${run}.`,
+      command: "ls-versions",
+    });
+  return text.includes("/") ? runText((await readSide.run(text)).run) : run;
 }
 
 function paramOf(text: string): [string, string] {

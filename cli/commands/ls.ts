@@ -57,6 +57,7 @@ export async function lsCommand(
     for (const row of rows) terminal.out(`${runText(row.run)}\n`);
     return 0;
   }
+  if (rows.length === 0) terminal.err(runs.length === 0 ? noRuns(flow) : "nothing fits\n");
   // A terminal is narrow; in a pipe the columns are always the same.
   const isShown = ({ text }: Column<RunSummary>): boolean =>
     !terminal.isOutTty || rows.some((row) => text(row) !== "");
@@ -65,6 +66,10 @@ export async function lsCommand(
     ...(options.wide === true ? wideColumns(marks).filter(isShown) : []),
   ]);
   return 0;
+}
+
+function noRuns(flow: string | undefined): string {
+  return flow === undefined ? "no runs yet\n" : `no runs of flow ${flow}\n`;
 }
 
 function readFilter({ clock }: CommandContext, options: LsOptions, me: string): RunFilter {
@@ -123,7 +128,7 @@ function columns({ terminal, clock }: CommandContext): Column<RunSummary>[] {
   const paint = createPaint(terminal.colourOut);
   const span = (row: RunSummary): number => (row.finishedAt ?? now) - row.createdAt;
   return [
-    { title: "run", text: (row) => runText(row.run) },
+    { title: "run", isWhole: true, text: (row) => runText(row.run) },
     { title: "state", text: (row) => row.state, style: (row) => stateStyle(paint, row.state) },
     {
       title: "tasks",

@@ -93,9 +93,11 @@ function show(context: CommandContext, { pins, wanted }: Shown, options: PinOpti
   if (wanted !== undefined) {
     const [first = ""] = wanted.keys();
     const name = wanted.size === 1 ? first : countText(wanted.size, "artifact");
-    terminal.out(`${name} ${options.remove === true ? "may be collected again" : "is kept"}\n`);
+    const kept = wanted.size === 1 ? "is kept" : "are kept";
+    terminal.out(`${name} ${options.remove === true ? "may be collected again" : kept}\n`);
     return;
   }
+  if (pins.length === 0) terminal.err("nothing is pinned\n");
   const now = clock.now();
   writeTable(terminal, pins, [
     { title: "pin", text: ({ on }) => on },

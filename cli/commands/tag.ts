@@ -113,6 +113,7 @@ function listTags(context: CommandContext, rows: readonly Mark[], options: TagOp
     );
     return 0;
   }
+  if (rows.length === 0) terminal.err("no run has a tag\n");
   const now = clock.now();
   writeTable(terminal, rows, [
     { title: "tag", text: ({ name }) => name },

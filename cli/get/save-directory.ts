@@ -2,7 +2,7 @@
  * Artifacts as files of a directory: one each, named after the artifact; files under their own names; the tasks of a foreach in
  * directories named by their index. Everything is written beside the directory first, so that nothing half-written is ever in it.
  */
-import { link, lstat, mkdir, rename, rm } from "node:fs/promises";
+import { link, lstat, mkdir, rename, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { FileInfo } from "../../src/artifact/file-brand.ts";
 import type { Records } from "../../src/client/records.ts";
@@ -14,6 +14,7 @@ import { directoryForm, ENDINGS, formed } from "./forms.ts";
 import {
   besideName,
   existsError,
+  removeBeside,
   saveError,
   writeInto,
   type Pieces,
@@ -32,6 +33,12 @@ export async function saveDirectory(
 ): Promise<string[]> {
   const place = resolve(directory);
   const there = await lstat(place).catch(() => undefined);
+  // A link to a directory is one: `stat` follows it.
+  if (there !== undefined && !(await isDirectory(place)))
+    throw new MfError("USAGE", {
+      message: `-o ${directory} cannot be written: a file is there.`,
+      command: "get",
+    });
   // In the directory where there is one: what is beside it may be another disk, or not ours to write.
   const beside = join(there === undefined ? dirname(place) : place, besideName(place));
   try {
@@ -44,8 +51,12 @@ export async function saveDirectory(
   } catch (error) {
     throw saveError(error, directory);
   } finally {
-    await rm(beside, { recursive: true, force: true });
+    await removeBeside(beside);
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
 
 class Written {

@@ -28,13 +28,22 @@ export async function saveFile(path: string, pieces: Pieces, saving: Saving): Pr
   } catch (error) {
     throw saveError(error, path);
   } finally {
-    await rm(beside, { force: true });
+    await removeBeside(beside);
   }
 }
 
 /** Hidden, so that a glob over a directory never takes it for a result. */
 export function besideName(path: string): string {
   return `.${basename(path).slice(0, 100)}.${randomUUID().slice(0, 8)}.part`;
+}
+
+/** Below a file there is nothing to remove, which `force` does not forgive. */
+export async function removeBeside(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOTDIR") throw error;
+  }
 }
 
 export function existsError(path: string): MfError {
@@ -55,7 +64,7 @@ export function saveError(error: unknown, path: string): unknown {
         ? "the disk is full"
         : code === "EISDIR" || code === "ENOTEMPTY"
           ? "a directory is there"
-          : code === "ENOTDIR"
+          : code === "ENOTDIR" || code === "EEXIST"
             ? "a file is there"
             : code;
   return new MfError("USAGE", {

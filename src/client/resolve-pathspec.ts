@@ -65,7 +65,7 @@ export async function resolvePathspec(store: ResolvableStore, text: string): Pro
     (task) => spec.index === undefined || task.index.join(",") === spec.index.join(","),
   );
   if (tasks.length === 0)
-    throw notFound(text, all, `${spec.step} has no such finished task in ${runText(run.run)}`);
+    throw notFound(text, all, `${runText(run.run)} has no finished task of that name`);
   const isOne = spec.index !== undefined || (tasks.length === 1 && tasks[0]?.index.length === 0);
   if (spec.artifact === undefined) return { k: "tasks", run, isOne, tasks };
   return { k: "artifacts", run, isOne, artifacts: artifactsOf({ text, spec, run, tasks }) };

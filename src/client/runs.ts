@@ -56,7 +56,10 @@ export async function listRuns(
 export async function resolveRun(store: RunLists, text: string): Promise<RunSummary> {
   const spec = parsePathspec(text);
   if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
-    throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
+    throw new MfError("PATHSPEC_INVALID", {
+      text,
+      reason: "a run is named flow/run, as in sweep/latest",
+    });
   return findRun(store, spec.flow, spec.run);
 }
 

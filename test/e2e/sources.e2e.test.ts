@@ -157,7 +157,7 @@ describe("sources and get", () => {
     assert.equal(await place.json(["get", "reader/latest/read/x"]), "b.txt");
     const wrong: readonly (readonly [pathspec: string, told: RegExp])[] = [
       ["words/latest/count.words", /2 tasks of a foreach.*\n?/],
-      ["words/latest/count[7].words", /no such finished task/],
+      ["words/latest/count[7].words", /no finished task of that name/],
       ["words/latest/total.tables", /no artifact tables/],
       ["words/latest/total.table.1.size", /table\.1 has no property size/],
       ["nothing/latest/a.b", /no such run of nothing/],

@@ -77,3 +77,17 @@ test("a run stays where any rule keeps it, while it goes on, and where it is tag
     }),
   );
 });
+
+test("a run that only verifies another is none of the newest, and stays as long as that one", () => {
+  const row = (id: string, day: number, verifies?: string): RunSummary => ({
+    ...sampleSummary({ flow: "a", id: id as RunId }, day * DAY_MS),
+    state: "succeeded",
+    ...(verifies === undefined ? {} : { origin: { run: `a/${verifies}`, how: "verify" as const } }),
+  });
+  const runs = [row("1", 1), row("2", 2), row("3", 3, "1"), row("4", 4, "2"), row("5", 5, "gone")];
+  const gone = runsToRemove({ runs, marks: [], now: NOW }, { keep: 1 });
+  assert.deepEqual(
+    gone.map(({ run }) => run.id),
+    ["1", "3", "5"],
+  );
+});

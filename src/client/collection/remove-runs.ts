@@ -98,7 +98,10 @@ async function refuseCollected(records: Records, run: RunRef): Promise<void> {
 function findRemoved(removed: readonly RemovedRun[], text: string): RunRef {
   const spec = parsePathspec(text);
   if (spec.k === "content" || spec.run === undefined || spec.step !== undefined)
-    throw new MfError("PATHSPEC_INVALID", { text, reason: "a run is named flow/run" });
+    throw new MfError("PATHSPEC_INVALID", {
+      text,
+      reason: "a run is named flow/run, as in sweep/latest",
+    });
   const { flow, run: id } = spec;
   const ofFlow = removed.filter(({ run }) => run.flow === flow);
   const fitting =

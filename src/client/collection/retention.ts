@@ -8,7 +8,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A run is kept where any rule keeps it. Without a rule, every run is. */
 export interface RetentionRules {
-  /** The newest runs of each flow, those that go on not counted. */
+  /** The newest runs of each flow, those that go on and those that only verify another not counted. */
   readonly keep?: number;
   /** Those that ended less than so many days ago. */
   readonly keepDays?: number;
@@ -31,7 +31,7 @@ export function heldBy(run: string, marks: readonly Mark[]): string[] {
   });
 }
 
-/** Oldest first. */
+/** Oldest first. A run that only verifies another is no newer result: it stays as long as the one it verifies. */
 export function runsToRemove(
   { runs, marks, now }: KnownRuns,
   { keep, keepDays, flow }: RetentionRules,
@@ -46,14 +46,18 @@ export function runsToRemove(
   const newestFirst = runs
     .filter((run) => hasEnded(run) && (flow === undefined || run.run.flow === flow))
     .sort((a, b) => b.createdAt - a.createdAt);
-  return newestFirst
-    .filter((summary) => {
-      const newer = seen.get(summary.run.flow) ?? 0;
-      seen.set(summary.run.flow, newer + 1);
-      const isYoung =
-        keepDays !== undefined &&
-        now - (summary.finishedAt ?? summary.createdAt) < keepDays * DAY_MS;
-      return !isYoung && newer >= (keep ?? 0) && !held.has(runText(summary.run));
-    })
-    .reverse();
+  const isKeptItself = (summary: RunSummary): boolean =>
+    held.has(runText(summary.run)) ||
+    (keepDays !== undefined && now - (summary.finishedAt ?? summary.createdAt) < keepDays * DAY_MS);
+  const stays = new Set<string>();
+  for (const summary of newestFirst) {
+    const newer = seen.get(summary.run.flow) ?? 0;
+    const isResult = summary.origin?.how !== "verify";
+    if (isResult) seen.set(summary.run.flow, newer + 1);
+    if (isKeptItself(summary) || (isResult && newer < (keep ?? 0))) stays.add(runText(summary.run));
+  }
+  const oldestFirst = newestFirst.reverse();
+  for (const { run, origin } of oldestFirst)
+    if (origin?.how === "verify" && stays.has(origin.run)) stays.add(runText(run));
+  return oldestFirst.filter(({ run }) => !stays.has(runText(run)));
 }

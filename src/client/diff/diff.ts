@@ -101,7 +101,7 @@ async function diffRuns(
     section("sources", ({ started: { sources = {} } }) =>
       Object.entries(sources).map(([uri, { version, files, bytes }]) => [
         uri,
-        { identity: version, text: `${files} files, ${bytes} bytes` },
+        { identity: version, text: `${files} ${files === 1 ? "file" : "files"}, ${bytes} bytes` },
       ]),
     ),
     ...stepSections,

@@ -114,7 +114,7 @@ async function tasksOfStep(
     const known = all.slice(0, 5).map(taskText).join(", ");
     throw new MfError("PATHSPEC_NOT_FOUND", {
       pathspec: text,
-      reason: `${spec.step ?? "it"} has no such finished task in ${run.run}`,
+      reason: `${run.run} has no finished task of that name`,
       hint: known === "" ? "`mf status RUN` shows its steps." : `There are: ${known}.`,
     });
   }

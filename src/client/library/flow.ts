@@ -48,9 +48,10 @@ export class Flow {
     return new Run(this.#library, await this.#library.records.side.run(`${this.name}/${id}`));
   }
 
-  /** The newest that fits. */
+  /** The newest that fits; runs that only verify another are passed over where there are others, as for `latest`. */
   async latestRun(filter: RunsFilter = {}): Promise<Run | undefined> {
-    const [summary] = await runsOf(this.#library, this.name, { ...filter, limit: 1 });
+    const runs = await runsOf(this.#library, this.name, filter);
+    const summary = runs.find(({ origin }) => origin?.how !== "verify") ?? runs[0];
     return summary === undefined ? undefined : new Run(this.#library, summary);
   }
 

@@ -65,9 +65,19 @@ export function versionNamesOf({ prefix = "", what }: VersionsQuery): VersionNam
     return step === "" ? { what: ["code"], flow } : { what: ["code"], flow, step };
   }
   const [step = "", artifact, ...more] = rest.split("/");
+  refuseRun(prefix, step);
   if (step === "" || artifact === "" || more.length > 0) throw invalid(prefix);
   if (artifact !== undefined) return { what: ["artifact"], flow, step, artifact };
   return { what: what ?? ["artifact"], flow, step };
+}
+
+/** Who writes `flow/latest/fit` means one run's. No step is called so. */
+function refuseRun(text: string, step: string): void {
+  if (step !== "latest" && !step.startsWith("@")) return;
+  throw new MfError("PATHSPEC_INVALID", {
+    text,
+    reason: "versions are named flow/step/artifact, without a run; --run chooses one",
+  });
 }
 
 function invalid(text: string): MfError {
