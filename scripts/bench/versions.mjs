@@ -55,7 +55,7 @@ async function stores() {
 }
 
 /** Runs of one flow, a second apart, each with 100 tasks whose results nobody had before. */
-async function fill(home, runs) {
+export async function fill(home, runs) {
   const { open, from } = await stores();
   const { cidOf } = await from("artifact/cid.js");
   const { encodeValue } = await from("artifact/codec.js");
