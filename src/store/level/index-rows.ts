@@ -167,7 +167,8 @@ function fieldsOf<T>(
 ): Record<string, T> {
   const fields: Record<string, T> = {};
   for (let at = 0; at < flat.length; at += width) {
-    const name = String(flat[at] ?? "");
+    const text = flat[at];
+    const name = typeof text === "string" ? text : "";
     const value = valueAt(at + 1);
     if (name !== "__proto__") fields[name] = value;
     else
