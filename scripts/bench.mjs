@@ -13,6 +13,7 @@ import { chainFlow, fanOutFlow } from "./bench/flows.mjs";
 import { MESH_WORKLOADS, measureSingle } from "./bench/mesh-workloads.mjs";
 import { program, root, runFlow, withFlow } from "./bench/mf.mjs";
 import { profileTables } from "./bench/profile-table.mjs";
+import { measureVersions, showVersions } from "./bench/versions.mjs";
 import { measureStore, WORKLOADS } from "./bench/workloads.mjs";
 
 const PROFILED = { "fan-out-10000": () => fanOutFlow(10_000), "chain-100": () => chainFlow(100) };
@@ -27,7 +28,9 @@ const { values: flags, positionals: named } = parseArgs({
     profile: { type: "boolean" },
   },
 });
-const known = flags.profile ? Object.keys(PROFILED) : NAMES;
+/** Only where it is named: it takes minutes. */
+const VERSIONS = "versions";
+const known = flags.profile ? Object.keys(PROFILED) : [...NAMES, VERSIONS];
 const unknown = named.filter((name) => !known.includes(name));
 const repeat = Number(flags.repeat);
 if (unknown.length > 0)
@@ -73,7 +76,10 @@ async function showWorkloads(names) {
   const store = names.includes("store") ? measureStore() : undefined;
   if (store !== undefined) showStore(store);
   const mesh = await showMesh(names.filter((name) => name in MESH_WORKLOADS));
-  if (flags.json) console.log(JSON.stringify({ machine, repeat, results, store, mesh }, null, 2));
+  const versions = names.includes(VERSIONS) ? await measureVersions({ repeat }) : undefined;
+  if (versions !== undefined) showVersions(versions, say);
+  if (flags.json)
+    console.log(JSON.stringify({ machine, repeat, results, store, mesh, versions }, null, 2));
 }
 
 async function showMesh(names) {

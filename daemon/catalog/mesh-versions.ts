@@ -2,6 +2,7 @@
  * Versions of the whole mesh. Runs are told by many peers, so each is asked of one that has its journal: then every run counts once,
  * and any two peers that reach the same others say the same. What that peer lacks of facts is asked of everybody.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { VersionList, VersionSource } from "../../src/client/versions/list-versions.ts";
 import { gatherVersions, versionRows } from "../../src/client/versions/list-versions.ts";
 import {
@@ -252,8 +253,7 @@ async function holdersOf(
   { asker, exchange }: MeshVersionsDeps,
   rows: readonly VersionPart[],
 ): Promise<Map<string, readonly string[]>> {
-  const contents = rows.filter(({ what }) => what === "artifact").map(({ id }) => id);
-  const ids = [...new Set(contents)].filter(isWholeCid).slice(0, HOLDERS_MAX);
+  const ids = await newestContents(rows);
   const names = new Map<string, readonly string[]>();
   for (let at = 0; at < ids.length; at += HOLDERS_BATCH) {
     const batch: Cid[] = ids.slice(at, at + HOLDERS_BATCH);
@@ -261,4 +261,15 @@ async function holdersOf(
       names.set(id, peers.map((peer: PeerId) => asker.nameOf(peer)).sort());
   }
   return names;
+}
+
+/** No more are looked at than are asked about, some between two turns of the event loop: an id takes microseconds to check. */
+async function newestContents(rows: readonly VersionPart[]): Promise<Cid[]> {
+  const ids = new Set<Cid>();
+  for (const [at, { what, id }] of rows.entries()) {
+    if (ids.size === HOLDERS_MAX) break;
+    if (what === "artifact" && isWholeCid(id)) ids.add(id);
+    if (at % HOLDERS_BATCH === HOLDERS_BATCH - 1) await nextTurn();
+  }
+  return [...ids];
 }

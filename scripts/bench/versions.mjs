@@ -1,11 +1,12 @@
 /**
- * Many versions in one store: lists, filters and addresses through the built `mf`, and how long the same list holds up the event loop
- * of a process that does other things. `node scripts/bench/versions.mjs [--versions 100000] [--repeat 3] [--json]`
+ * Many versions in one store: lists, filters and addresses through the built `mf`, and how long the same questions
+ * hold up the event loop of a daemon. `npm run bench -- versions`, or `node scripts/bench/versions.mjs [--versions 100000] [--repeat 3] [--json]`
  */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { program, root } from "./mf.mjs";
@@ -28,7 +29,15 @@ const ASKED = [
   ["get c:PREFIX", ["get", "c:PREFIX"]],
 ];
 
-/** @returns {Promise<{ versions, runs, rows: { what, ms, rssMiB, out }[], loop: { maxMs, p99Ms, ms } }>} */
+const LISTED = [
+  ["ls", ["ls"]],
+  ["ls --all --json", ["ls", "--all", "--json", "-n", "100000"]],
+];
+
+const daemonProgram = path.join(root, "dist/daemon/main.js");
+const LOOP_HOOK = new URL("loop-hook.mjs", import.meta.url).href;
+
+/** @returns {Promise<{ versions, runs, rows: { what, ms, processorMs, rssMiB, bytes }[], loop: { what, turns, p99Ms, p999Ms, maxMs }[] }>} */
 export async function measureVersions({ versions = 100_000, repeat = 3 } = {}) {
   const home = mkdtempSync(path.join(tmpdir(), "mf-bench-versions-"));
   try {
@@ -36,9 +45,11 @@ export async function measureVersions({ versions = 100_000, repeat = 3 } = {}) {
     const { prefix, since } = await fill(home, runs);
     const named = { SINCE: since, "c:PREFIX": `c:${prefix}` };
     const rows = [];
-    for (const [what, argv] of ASKED)
-      rows.push(ask(home, repeat, { what, argv: argv.map((word) => named[word] ?? word) }));
-    return { versions: runs * TASKS, runs, rows, loop: await loopOf(home) };
+    const asked = [...ASKED, ...LISTED].map(([what, argv]) => {
+      return { what, argv: argv.map((word) => named[word] ?? word) };
+    });
+    for (const question of asked) rows.push(ask(home, repeat, question));
+    return { versions: runs * TASKS, runs, rows, loop: await loopOf(home, asked) };
   } finally {
     rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
@@ -55,7 +66,7 @@ async function stores() {
 }
 
 /** Runs of one flow, a second apart, each with 100 tasks whose results nobody had before. */
-async function fill(home, runs) {
+export async function fill(home, runs) {
   const { open, from } = await stores();
   const { cidOf } = await from("artifact/cid.js");
   const { encodeValue } = await from("artifact/codec.js");
@@ -166,43 +177,62 @@ function ask(home, repeat, { what, argv }) {
   return { what, ms, processorMs, rssMiB: Math.round(rssMiB), bytes };
 }
 
-/** In a process that holds the store, as a daemon does. */
-async function loopOf(home) {
-  const { open, from } = await stores();
-  const { listVersions } = await from("client/versions/list-versions.js");
-  const store = await open(home);
-  const whole = await watched(() => listVersions(store, {}));
-  const few = await watched(() => listVersions(store, { prefix: "lab", limit: 20 }));
-  await store.close();
-  return { whole, few };
+/** Of a daemon that has this home: the longest its main thread was busy without a turn for others, question by question. */
+async function loopOf(home, asked) {
+  const folder = mkdtempSync(path.join(tmpdir(), "mf-bench-loop-"));
+  const file = path.join(folder, "turns.json");
+  const child = spawn(
+    process.execPath,
+    ["--import", LOOP_HOOK, daemonProgram, "start", "--foreground", "--listen", "127.0.0.1:0"],
+    { env: { ...process.env, MF_HOME: home, MF_BENCH_TURNS: file }, stdio: "ignore" },
+  );
+  try {
+    const told = async () => {
+      rmSync(file, { force: true });
+      child.kill("SIGUSR2");
+      while (!existsSync(file)) await sleep(20);
+      return JSON.parse(readFileSync(file, "utf8"));
+    };
+    while (asks(home, daemonProgram, ["status", "--json"]).status !== 0) {
+      if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}`);
+      await sleep(200);
+    }
+    const rows = [{ what: "its start", ...(await told()) }];
+    for (const { what, argv } of asked) {
+      const { status, stderr } = asks(home, program, argv);
+      if (status !== 0) throw new Error(`mf ${argv.join(" ")} ended with ${status}: ${stderr}`);
+      rows.push({ what, ...(await told()) });
+    }
+    return rows;
+  } finally {
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    if (child.exitCode === null && child.kill()) await gone;
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-/** How much of the processor the main thread took between two turns of its loop: what others on this machine do does not count. */
-async function watched(use) {
-  const stretches = [];
-  let before = processorMs();
-  let beat;
-  const turn = () => {
-    const now = processorMs();
-    stretches.push(now - before);
-    before = now;
-    beat = setImmediate(turn);
-  };
-  beat = setImmediate(turn);
-  const started = performance.now();
-  const processor = processorMs();
-  const { rows } = await use();
-  const ms = Math.round(performance.now() - started);
-  const processorAll = Math.round(processorMs() - processor);
-  clearImmediate(beat);
-  stretches.sort((a, b) => a - b);
-  const p999Ms = stretches[Math.floor(stretches.length * 0.999)];
-  return { rows: rows.length, ms, processorMs: processorAll, p999Ms, maxMs: stretches.at(-1) };
+function asks(home, file, argv) {
+  return spawnSync(process.execPath, [file, ...argv], {
+    env: { ...process.env, MF_HOME: home },
+    encoding: "utf8",
+    maxBuffer: 1024 ** 3,
+  });
 }
 
-/** Of this thread; Linux tells it in ns. */
-function processorMs() {
-  return Number(readFileSync("/proc/thread-self/schedstat", "latin1").split(" ")[0]) / 1e6;
+/** For a terminal. */
+export function showVersions({ versions, runs, rows, loop }, say) {
+  say(`\n${versions} versions in ${runs} runs; each question by a process of its own`);
+  say("| asked | ms | processor, ms | peak memory, MiB | answer, KiB |");
+  say("| --- | --- | --- | --- | --- |");
+  for (const { what, ms, processorMs, rssMiB, bytes } of rows)
+    say(`| ${what} | ${ms} | ${processorMs} | ${rssMiB} | ${Math.round(bytes / 1024)} |`);
+  say("\nA daemon with this home: its main thread between two turns of its loop, ms of processor");
+  say("| meanwhile | turns | p99 | p99.9 | at most |");
+  say("| --- | --- | --- | --- | --- |");
+  for (const { what, turns, p99Ms, p999Ms, maxMs } of loop)
+    say(
+      `| ${what} | ${turns} | ${[p99Ms, p999Ms, maxMs].map((ms) => ms.toFixed(1)).join(" | ")} |`,
+    );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
@@ -218,18 +248,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     repeat: Number(values.repeat),
   });
   if (values.json) console.log(JSON.stringify(result, null, 2));
-  else {
-    console.log(
-      `${result.versions} versions in ${result.runs} runs; median of ${values.repeat}, whole process\n`,
-    );
-    console.log(
-      "| asked | ms | processor, ms | peak memory, MiB | answer, KiB |\n| --- | --- | --- | --- | --- |",
-    );
-    for (const { what, ms, processorMs, rssMiB, bytes } of result.rows)
-      console.log(`| ${what} | ${ms} | ${processorMs} | ${rssMiB} | ${Math.round(bytes / 1024)} |`);
-    for (const [what, { rows, ms, processorMs, p999Ms, maxMs }] of Object.entries(result.loop))
-      console.log(
-        `\nin the process that holds the store, ${what}: ${rows} rows in ${ms} ms (${processorMs} ms of processor); between two turns of its loop p99.9 ${p999Ms.toFixed(1)} ms, at most ${maxMs.toFixed(1)} ms`,
-      );
-  }
+  else showVersions(result, console.log);
 }

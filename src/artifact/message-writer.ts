@@ -3,6 +3,8 @@ import { ALIGNMENT, ENCODED_BYTES_MAX } from "./extension.ts";
 
 /** Up to this many characters a loop beats the native encoder. */
 const LOOP_LENGTH_MAX = 40;
+/** Up to this many, text is encoded in place: an array of its own costs five times as much. */
+const IN_PLACE_LENGTH_MAX = 4_096;
 const textEncoder = new TextEncoder();
 
 /** Thrown by the writer alone; the encoder turns it into a refusal with a path. */
@@ -31,7 +33,7 @@ export class MessageWriter {
 
   /** `text` must be well formed. */
   string(text: string): void {
-    if (text.length <= LOOP_LENGTH_MAX && this.#shortAscii(text)) return;
+    if (text.length <= LOOP_LENGTH_MAX ? this.#shortAscii(text) : this.#ascii(text)) return;
     const bytes = textEncoder.encode(text);
     this.#head(bytes.length, 0xa0, 32, 0xd9);
     this.#append(bytes);
@@ -165,6 +167,19 @@ export class MessageWriter {
     }
     this.length = at;
     return true;
+  }
+
+  /** False where it is something else: nothing was written then, for its length would have another form. */
+  #ascii(text: string): boolean {
+    if (text.length > IN_PLACE_LENGTH_MAX) return false;
+    const start = this.length;
+    this.#head(text.length, 0xa0, 32, 0xd9);
+    this.#reserve(text.length);
+    const end = this.length + text.length;
+    const { read, written } = textEncoder.encodeInto(text, this.#bytes.subarray(this.length, end));
+    const isAscii = read === text.length && written === text.length;
+    this.length = isAscii ? end : start;
+    return isAscii;
   }
 
   /** `small` below `limit`; else `sized` (8 bits), +1 (16 bits), +2 (32 bits). Arrays and maps have no 8-bit form. */

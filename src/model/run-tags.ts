@@ -65,6 +65,12 @@ export function marksByRun(marks: Iterable<Mark>): MarksByRun {
   return found;
 }
 
+/** Enough for `hasTags` of these tags: a store may have a hundred thousand marks of others. */
+export function tagsNamed(marks: readonly Mark[], names: readonly string[]): readonly Mark[] {
+  if (names.length === 0) return [];
+  return marks.filter(({ kind, name }) => kind === "tag" && names.includes(name));
+}
+
 export function runMarks(marks: MarksByRun, summary: Pick<RunSummary, "run">): RunMarks {
   return marks.get(runText(summary.run)) ?? NO_MARKS;
 }

@@ -29,19 +29,35 @@ export async function sortInTurns<T>(
   return pieces[0] ?? [];
 }
 
+/** What lies wholly before or behind the other list is taken over as it is: lists that are nearly in order cost next to nothing. */
 async function merge<T>(
   a: readonly T[],
   b: readonly T[],
   compare: (a: T, b: T) => number,
 ): Promise<T[]> {
-  const merged: T[] = [];
-  let left = 0;
+  const [first] = b;
+  const last = a.at(-1);
+  if (first === undefined || last === undefined) return a.concat(b);
+  let left = firstWhere(a, (item) => compare(item, first) > 0);
+  const end = firstWhere(b, (item) => compare(last, item) <= 0);
+  const merged = a.slice(0, left);
   let right = 0;
-  while (left < a.length || right < b.length) {
-    const isLeft =
-      right >= b.length || (left < a.length && compare(a[left] as T, b[right] as T) <= 0);
+  while (left < a.length || right < end) {
+    const isLeft = right >= end || (left < a.length && compare(a[left] as T, b[right] as T) <= 0);
     merged.push((isLeft ? a[left++] : b[right++]) as T);
     if (merged.length % MERGED === 0) await nextTurn();
   }
-  return merged;
+  return merged.concat(b.slice(end));
+}
+
+/** Of a sorted list: the first place from which on it holds. */
+function firstWhere<T>(list: readonly T[], holds: (item: T) => boolean): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(list[middle] as T)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

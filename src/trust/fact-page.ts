@@ -59,12 +59,9 @@ export function factLeaf(fact: Fact): Buffer {
 
 function canonicalParts(fact: Fact): unknown[] {
   const { memoKey, flow, step, code, env, seed, by, at, wallMs, cpuMs, rssBytesMax, run } = fact;
-  const sorted = <T>(fields: Readonly<Record<string, T>>): [string, T][] =>
-    Object.keys(fields)
-      .sort()
-      .map((name) => [name, fields[name] as T]);
-  const inputs = sorted(fact.inputs);
-  const outputs = sorted<ArtifactRef>(fact.outputs).map(([name, { id, bytes, kind }]) => {
+  const inputs = sortedKeys(fact.inputs).map((name) => [name, fact.inputs[name]]);
+  const outputs = sortedKeys(fact.outputs).map((name) => {
+    const { id, bytes, kind } = fact.outputs[name] as ArtifactRef;
     return [name, id, bytes, kind];
   });
   const what = [memoKey, flow, step, code, env, seed, inputs, outputs];
@@ -78,6 +75,11 @@ function canonicalParts(fact: Fact): unknown[] {
     rssBytesMax,
     ...(run === undefined ? [] : [run]),
   ];
+}
+
+function sortedKeys(fields: object): string[] {
+  const keys = Object.keys(fields);
+  return keys.length > 1 ? keys.sort() : keys;
 }
 
 export interface SignedFacts {

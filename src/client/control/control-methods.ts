@@ -36,8 +36,10 @@ type Call<S> = (side: S, question: Question) => Promise<unknown>;
 /** Of one question: more are asked in pages by whoever asks. */
 const IDS_MAX = 16_384;
 const TEXT_CHARS_MAX = 4096;
-/** Rows of one event. */
-const VERSIONS_PAGE = 500;
+/** Rows of one event: they are written down in a few milliseconds. */
+const ROWS_PAGE = 250;
+/** Entries of a journal, of which each may tell of hundreds of tasks. */
+const ENTRIES_PAGE = 4;
 /** Tags and parameters that one question may filter by. */
 const FILTERS_MAX = 64;
 /** A user's name, a project's, a branch's. */
@@ -51,14 +53,14 @@ const RUNS_MAX = 10_000;
 const MARKS_MAX = 4096;
 
 const READ_CALLS: Readonly<Record<keyof ReadSide, Call<ReadSide>>> = {
-  runs: (side, { params }) => side.runs(optionalText(params[0])),
+  runs: (side, { params, emit }) => tellList(side.runs(optionalText(params[0])), emit),
   run: (side, { params }) => side.run(text(params[0])),
   status: (side, { params }) => side.status(text(params[0])),
   versions: (side, question) => tellVersions(side, question),
   resolve: (side, { params }) => side.resolve(text(params[0])),
-  journal: (side, { params }) => side.journal(text(params[0])),
-  facts: (side, { params }) => side.facts(factRefs(params[0])),
-  marks: (side) => side.marks(),
+  journal: (side, { params, emit }) => tellList(side.journal(text(params[0])), emit, ENTRIES_PAGE),
+  facts: (side, { params, emit }) => tellList(side.facts(factRefs(params[0])), emit),
+  marks: (side, { emit }) => tellList(side.marks(), emit),
   signers: (side, { params }) => side.signers(peerIds(params[0])),
   packageId: (side, { params }) => side.packageId(text(params[0])),
   locate: (side, { params }) => side.locate(contentIds(params[0])),
@@ -190,17 +192,26 @@ function markChanges(value: unknown): MarkChange[] {
   });
 }
 
-/** In pages, as events: as one answer, very many would hold up the loop while they are written down. */
 async function tellVersions(
   side: Pick<ReadSide, "versions">,
   { params, emit }: Question,
 ): Promise<{ readonly more: boolean }> {
   const { rows, more } = await side.versions(versionsQuery(params[0]));
-  for (let at = 0; at < rows.length; at += VERSIONS_PAGE) {
-    await emit(rows.slice(at, at + VERSIONS_PAGE));
+  await tellList(rows, emit);
+  return { more };
+}
+
+/** In pages, as events: as one answer, very many would hold up the loop while they are written down. */
+async function tellList(
+  list: readonly unknown[] | Promise<readonly unknown[]>,
+  emit: Emit<unknown>,
+  pageRows = ROWS_PAGE,
+): Promise<void> {
+  const rows = await list;
+  for (let at = 0; at < rows.length; at += pageRows) {
+    await emit(rows.slice(at, at + pageRows));
     await nextTurn();
   }
-  return { more };
 }
 
 function versionsQuery(value: unknown): VersionsQuery {

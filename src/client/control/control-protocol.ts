@@ -6,7 +6,7 @@
 import { ERROR_TABLE } from "../../model/error-table.ts";
 import type { ErrorRecord } from "../../model/errors.ts";
 
-export const CONTROL_VERSION = 2;
+export const CONTROL_VERSION = 3;
 /** A question is a name and a few short texts; a list of content ids is the longest. */
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 /** A submitted flow carries its bundle and, for each step, its slice. Only `submit` may be so long. */

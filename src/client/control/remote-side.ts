@@ -3,6 +3,8 @@
  * process, so their form is trusted; contents are verified when read.
  */
 import type { Fact } from "../../model/fact.ts";
+import type { JournalEntry, RunSummary } from "../../model/journal.ts";
+import type { Mark } from "../../model/mark.ts";
 import type { ContentLocation } from "../../store/ports.ts";
 import type { VersionList, VersionRow } from "../versions/list-versions.ts";
 import type { ControlCaller } from "./control-caller.ts";
@@ -15,7 +17,7 @@ type Answer<K extends keyof DaemonSide> = Awaited<ReturnType<DaemonSide[K]>>;
 export function remoteHolder(caller: ControlCaller): ReadSide & Pick<DaemonSide, "mark"> {
   const ask = asker(caller);
   return {
-    runs: (flow) => ask("runs", [flow]),
+    runs: (flow) => askList<RunSummary>(caller, "runs", [flow]),
     run: (run) => ask("run", [run]),
     status: (run) => ask("status", [run]),
     async versions(query) {
@@ -29,12 +31,12 @@ export function remoteHolder(caller: ControlCaller): ReadSide & Pick<DaemonSide,
     },
     resolve: (pathspec) => ask("resolve", [pathspec]),
     packageId: (run) => ask("packageId", [run]),
-    journal: (run) => ask("journal", [run]),
+    journal: (run) => askList<JournalEntry>(caller, "journal", [run]),
     async facts(refs) {
-      const found = (await caller.call("facts", [refs])) as (Fact | null)[];
+      const found = await askList<Fact | null>(caller, "facts", [refs]);
       return found.map((fact) => fact ?? undefined);
     },
-    marks: () => ask("marks", []),
+    marks: () => askList<Mark>(caller, "marks", []),
     mark: (changes) => ask("mark", [changes]),
     signers: (peers) => ask("signers", [peers]),
     async locate(ids) {
@@ -68,6 +70,21 @@ export function remoteDaemonSide(caller: ControlCaller): DaemonSide {
       stream(caller, "collect", { params: [request], onEvent, signal }),
     drain: (onEvent, signal) => stream(caller, "drain", { params: [], onEvent, signal }),
   };
+}
+
+/** Lists come in pages, as events. */
+async function askList<T>(
+  caller: ControlCaller,
+  method: "runs" | "journal" | "facts" | "marks",
+  params: readonly unknown[],
+): Promise<T[]> {
+  const list: T[] = [];
+  await caller.call(method, params, {
+    onEvent: (page) => {
+      for (const item of page as readonly T[]) list.push(item);
+    },
+  });
+  return list;
 }
 
 function asker(caller: ControlCaller) {

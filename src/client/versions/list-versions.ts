@@ -13,7 +13,7 @@ import {
   versionNamesOf,
   type VersionsQuery,
 } from "./version-query.ts";
-import { versionsOfRun, type RunVersionsQuery } from "./run-versions.ts";
+import { versionsOfRuns, type RunVersionsQuery } from "./run-versions.ts";
 
 /** One row of `mf ls-versions --json --columns all`. */
 export interface VersionRow extends Omit<VersionPart, "runAt"> {
@@ -102,8 +102,7 @@ export async function listVersions(
     runs: (flow) => store.runs(flow),
     marks: () => store.marks(),
     async *partsOf(runs, asked) {
-      for (const run of runs)
-        for await (const { parts } of versionsOfRun(store, run, asked)) yield parts;
+      for await (const { parts } of versionsOfRuns(store, runs, asked)) yield parts;
     },
   };
   const { rows, more } = await gatherVersions(source, query);

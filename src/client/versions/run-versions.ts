@@ -84,9 +84,7 @@ export async function* versionsOfRun(
       .filter((part) => wanted.has(part));
     if (parts.length > 0) yield { parts, lacking: [], next: 0 };
   }
-  for (let at = from; at < tasks.length; at += TASKS_BATCH) {
-    const batch = tasks.slice(at, at + TASKS_BATCH);
-    const facts = await store.getResults(batch);
+  for await (const { at, batch, facts } of factBatches(store, tasks, from)) {
     let parts: VersionPart[] = [];
     let lacking: LackedTask[] = [];
     for (const [position, done] of batch.entries()) {
@@ -109,6 +107,58 @@ export async function* versionsOfRun(
       lacking = [];
     }
     await nextTurn();
+  }
+}
+
+interface FactBatch {
+  /** Position of its first task. */
+  readonly at: number;
+  readonly batch: readonly TaskAt[];
+  readonly facts: readonly (Fact | undefined)[];
+}
+
+/** The next facts are read while the last ones are looked at. */
+async function* factBatches(
+  store: VersionStore,
+  tasks: readonly TaskAt[],
+  from: number,
+): AsyncIterable<FactBatch> {
+  const read = (at: number): Promise<FactBatch> | undefined => {
+    if (at >= tasks.length) return undefined;
+    const batch = tasks.slice(at, at + TASKS_BATCH);
+    const reading = store.getResults(batch).then((facts) => ({ at, batch, facts }));
+    // Whoever comes to it gets the error; nobody may come to it.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let next = read(from);
+  while (next !== undefined) {
+    const known = await next;
+    next = read(known.at + TASKS_BATCH);
+    yield known;
+  }
+}
+
+/** Of many runs, each in turn: while one is looked at, the next is read. */
+export async function* versionsOfRuns(
+  store: VersionStore,
+  runs: readonly RunSummary[],
+  query: RunVersionsQuery,
+): AsyncIterable<RunVersions> {
+  const begin = (position: number) => {
+    const run = runs[position];
+    if (run === undefined) return undefined;
+    const pages = versionsOfRun(store, run, query)[Symbol.asyncIterator]();
+    const first = pages.next();
+    first.catch(() => undefined);
+    return { pages, first };
+  };
+  let next = begin(0);
+  for (let position = 1; next !== undefined; position++) {
+    const { pages, first } = next;
+    const page = await first;
+    next = begin(position);
+    for (let told = page; told.done !== true; told = await pages.next()) yield told.value;
   }
 }
 

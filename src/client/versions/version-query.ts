@@ -4,7 +4,7 @@ import { MfError } from "../../model/errors.ts";
 import { runText } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import { isSet, type Mark } from "../../model/mark.ts";
-import { hasTags, marksByRun } from "../../model/run-tags.ts";
+import { hasTags, marksByRun, tagsNamed } from "../../model/run-tags.ts";
 
 /** `artifact`: what steps returned. `source`: external objects as runs found them. `code`: the code that steps ran. */
 export const VERSION_KINDS = ["artifact", "source", "code"] as const;
@@ -110,10 +110,9 @@ export function runsAsked(
   { since, until, user, tags = [], run }: VersionsQuery,
   marks: readonly Mark[],
 ): RunSummary[] {
-  const byRun = marksByRun(marks);
-  const gone = new Set(
-    marks.filter((mark) => mark.kind === "gone" && isSet(mark)).map((mark) => mark.on),
-  );
+  const byRun = marksByRun(tagsNamed(marks, tags));
+  const gone = new Set<string>();
+  for (const mark of marks) if (mark.kind === "gone" && isSet(mark)) gone.add(mark.on);
   return runs.filter((summary) => {
     const text = runText(summary.run);
     if (gone.has(text)) return false;

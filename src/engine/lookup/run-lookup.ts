@@ -3,7 +3,7 @@ import { MfError } from "../../model/errors.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import type { Mark } from "../../model/mark.ts";
 import { readRunAddress } from "../../model/run-address.ts";
-import { hasTags, marksByRun } from "../../model/run-tags.ts";
+import { hasTags, marksByRun, tagsNamed } from "../../model/run-tags.ts";
 import type { Store } from "../../store/ports.ts";
 
 /** What of a store is looked at. */
@@ -43,9 +43,10 @@ function runByTag(
   { flow, tag }: { readonly flow: string; readonly tag: string },
   marks: readonly Mark[],
 ): RunSummary {
-  const byRun = marksByRun(marks);
-  const found = newestOf(runs.filter((summary) => hasTags(summary, byRun, [tag])));
+  const tagged = marksByRun(tagsNamed(marks, [tag]));
+  const found = newestOf(runs.filter((summary) => hasTags(summary, tagged, [tag])));
   if (found !== undefined) return found;
+  const byRun = marksByRun(marks);
   const known = new Set(runs.flatMap(({ run }) => byRun.get(`${flow}/${run.id}`)?.tags ?? []));
   const shown = [...known].sort().slice(0, TAGS_SHOWN).join(", ");
   const hint =

@@ -1,4 +1,5 @@
 /** Facts, what they made, and marks as rows of the index: reading them, and what a commit adds beside its own rows. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { resultIdOf } from "../../artifact/result-id.ts";
 import { encodeValue } from "../../artifact/codec.ts";
 import type { ArtifactRef, Fact, FactRef } from "../../model/fact.ts";
@@ -17,7 +18,10 @@ import {
 import type { Kv, KvOp } from "./kv.ts";
 
 /** Rows that are written together while outputs are indexed. */
-const BUILD_BATCH = 4096;
+const BUILD_BATCH = 1024;
+/** Rows looked through between two turns of the event loop: a millisecond. */
+const GROUPS_TURN = 64;
+const MARKS_TURN = 128;
 
 export async function readFacts(kv: Kv, keys: readonly MemoKey[]): Promise<(Fact | undefined)[]> {
   const rows = await kv.getMany(keys.map((key) => PREFIX.fact + key));
@@ -81,12 +85,9 @@ export function newOutputsOps(batches: readonly CommitBatch[], name: string): Kv
 export async function foldOutputs(kv: Kv): Promise<void> {
   let ops: KvOp[] = [];
   for await (const [key, row] of kv.rows(PREFIX.newOutputs)) {
-    const flat = decodeRow(row);
-    for (let at = 0; Array.isArray(flat) && at < flat.length; at += 3) {
-      const [id, bytes, kind] = flat.slice(at, at + 3) as [Cid, number, string];
-      ops.push(outputOp({ id, bytes, kind }));
-    }
+    for (const ref of outputsOf(row)) ops.push(outputOp(ref));
     ops.push({ type: "del", key });
+    await nextTurn();
     if (ops.length < BUILD_BATCH) continue;
     await kv.batch(ops);
     ops = [];
@@ -94,14 +95,49 @@ export async function foldOutputs(kv: Kv): Promise<void> {
   if (ops.length > 0) await kv.batch(ops);
 }
 
-export async function readOutputs(kv: Kv, prefix: string, max: number): Promise<ArtifactRef[]> {
-  const found: ArtifactRef[] = [];
-  if (max <= 0) return found;
-  for await (const [key, row] of kv.rows(PREFIX.output + prefix)) {
-    found.push(decodeOutput(key, row));
-    if (found.length >= max) break;
+/** `unspread`: rows of groups that were walked through. */
+export interface FoundOutputs {
+  readonly outputs: ArtifactRef[];
+  readonly unspread: number;
+}
+
+/** In the order of ids. What has no row of its own yet is looked for in the bytes of its group's, which is not decoded for nothing. */
+export async function readOutputs(kv: Kv, prefix: string, max: number): Promise<FoundOutputs> {
+  if (max <= 0) return { outputs: [], unspread: 0 };
+  const found = new Map<string, ArtifactRef>();
+  let unspread = 0;
+  for await (const [, row] of kv.rows(PREFIX.newOutputs)) {
+    if (++unspread % GROUPS_TURN === 0) await nextTurn();
+    const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength);
+    if (!bytes.includes(prefix, 0, "utf8")) continue;
+    for (const ref of outputsOf(row)) if (ref.id.startsWith(prefix)) found.set(ref.id, ref);
+    keepFirst(found, max);
   }
-  return found;
+  let own = 0;
+  for await (const [key, row] of kv.rows(PREFIX.output + prefix)) {
+    const ref = decodeOutput(key, row);
+    found.set(ref.id, ref);
+    if (++own >= max) break;
+  }
+  keepFirst(found, max);
+  return { outputs: [...found.values()].sort(byId), unspread };
+}
+
+function* outputsOf(row: Uint8Array): Iterable<ArtifactRef> {
+  const flat = decodeRow(row);
+  for (let at = 0; Array.isArray(flat) && at < flat.length; at += 3) {
+    const [id, bytes, kind] = flat.slice(at, at + 3) as [Cid, number, string];
+    yield { id, bytes, kind };
+  }
+}
+
+function keepFirst(found: Map<string, ArtifactRef>, max: number): void {
+  if (found.size <= max) return;
+  for (const id of [...found.keys()].sort().slice(max)) found.delete(id);
+}
+
+function byId(a: ArtifactRef, b: ArtifactRef): number {
+  return a.id < b.id ? -1 : 1;
 }
 
 /** For a store of before there were such rows. */
@@ -140,7 +176,7 @@ async function marksUnder(kv: Kv, prefix: string): Promise<Mark[]> {
   const marks: Mark[] = [];
   for await (const [, row] of kv.rows(prefix)) {
     const mark = decodeRow(row);
-    if (mark !== undefined) marks.push(mark as Mark);
+    if (mark !== undefined && marks.push(mark as Mark) % MARKS_TURN === 0) await nextTurn();
   }
   return marks;
 }

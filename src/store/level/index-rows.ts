@@ -142,14 +142,7 @@ export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
     row as [1, MemoKey, string, string, Fact["code"], string, string, string[], unknown[], string] &
       number[];
   if (key !== undefined && memoKey !== key) return undefined;
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < inputs.length; i += 2) pairs.push([inputs[i] ?? "", inputs[i + 1] ?? ""]);
-  const refs: [string, ArtifactRef][] = [];
-  for (let i = 0; i < outputs.length; i += 4) {
-    const [name, id, bytes, kind] = outputs.slice(i, i + 4);
-    refs.push([String(name), { id, bytes, kind } as ArtifactRef]);
-  }
-  return {
+  const fact = {
     v,
     memoKey,
     flow,
@@ -157,16 +150,43 @@ export function decodeFact(value: Uint8Array, key?: MemoKey): Fact | undefined {
     code,
     env,
     seed,
-    inputs: Object.fromEntries(pairs),
-    outputs: Object.fromEntries(refs),
+    inputs: fieldsOf(inputs, 2, (at) => inputs[at] ?? ""),
+    outputs: fieldsOf(outputs, 4, (at) => {
+      return { id: outputs[at], bytes: outputs[at + 1], kind: outputs[at + 2] } as ArtifactRef;
+    }),
     by,
     at: at ?? 0,
     wallMs: wallMs ?? 0,
     cpuMs: cpuMs ?? 0,
     rssBytesMax: rss ?? 0,
-    ...(row.length === 14 || row[14] === "" ? {} : { page: row[14] as Cid }),
-    ...(row.length < 16 ? {} : { run: row[15] as RunId }),
   };
+  const more: { page?: Cid; run?: RunId } = {};
+  if (row.length > 14 && row[14] !== "") more.page = row[14] as Cid;
+  if (row.length > 15) more.run = row[15] as RunId;
+  return Object.assign(fact, more);
+}
+
+/** Names stand at every `width`th place, what they name behind them. Written out: there are very many facts. */
+function fieldsOf<T>(
+  flat: readonly unknown[],
+  width: number,
+  valueAt: (at: number) => T,
+): Record<string, T> {
+  const fields: Record<string, T> = {};
+  for (let at = 0; at < flat.length; at += width) {
+    const text = flat[at];
+    const name = typeof text === "string" ? text : "";
+    const value = valueAt(at + 1);
+    if (name !== "__proto__") fields[name] = value;
+    else
+      Object.defineProperty(fields, name, {
+        value,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+  }
+  return fields;
 }
 
 export function resultKey(key: MemoKey, result: ResultId): string {

@@ -35,21 +35,13 @@ import {
   readOutputs,
   readResults,
   replacedFacts,
-  goneRuns,
 } from "./fact-rows.ts";
-import {
-  decodeRow,
-  encodeFact,
-  journalKey,
-  PREFIX,
-  runKey,
-  summaryOps,
-  timeKeys,
-} from "./index-rows.ts";
+import { decodeRow, encodeFact, journalKey, PREFIX, runKey, summaryOps } from "./index-rows.ts";
 import type { Kv, KvOp } from "./kv.ts";
 import type { LevelIndex } from "./level-index.ts";
 import { PutQueue } from "./put-queue.ts";
 import { RecentUse } from "./recent-use.ts";
+import { journalRows, readRuns } from "./run-rows.ts";
 import type { PresentChunks, SegmentShelf } from "./segment-shelf.ts";
 import { LevelSweeper } from "./level-sweeper.ts";
 import { isWriteError, type StoreLayout } from "./store-layout.ts";
@@ -67,6 +59,9 @@ export interface LevelStoreParts {
   readonly logger: Logger;
   readonly random: Random;
 }
+
+/** Groups of outputs that a look-up walks through, some µs each, before they get rows of their own. */
+const UNSPREAD_ROWS_MAX = 10_000;
 
 interface PendingCommit extends Prepared {
   readonly epoch: number;
@@ -147,12 +142,14 @@ export class LevelStore implements Store {
 
   async outputs(prefix: string, max: number): Promise<ArtifactRef[]> {
     const kv = await this.#parts.index.ready();
-    try {
-      await foldOutputs(kv);
-    } catch (error) {
-      throw this.#writeFailure(error);
-    }
-    return readOutputs(kv, prefix, max);
+    const found = await readOutputs(kv, prefix, max);
+    if (found.unspread > UNSPREAD_ROWS_MAX)
+      try {
+        await foldOutputs(kv);
+      } catch (error) {
+        throw this.#writeFailure(error);
+      }
+    return found.outputs;
   }
 
   async marks(): Promise<Mark[]> {
@@ -205,21 +202,7 @@ export class LevelStore implements Store {
   }
 
   async runs(flow?: string): Promise<RunSummary[]> {
-    const kv = await this.#parts.index.ready();
-    const prefix =
-      flow === undefined ? PREFIX.time : `${PREFIX.flowTime}${encodeURIComponent(flow)}!`;
-    const keys: string[] = [];
-    for await (const [key] of kv.rows(prefix)) keys.push(key);
-    const rows = await kv.getMany(
-      keys.map((key) => PREFIX.run + key.slice(key.lastIndexOf("!") + 1)),
-    );
-    const gone = await goneRuns(kv);
-    return rows.flatMap((row, i) => {
-      const summary = row === undefined ? undefined : (decodeRow(row) as RunSummary | undefined);
-      if (summary === undefined || gone.has(runText(summary.run))) return [];
-      // A row left by an earlier creation time of the same run.
-      return timeKeys(summary.run, summary.createdAt).includes(keys[i] ?? "") ? [summary] : [];
-    });
+    return readRuns(await this.#parts.index.ready(), flow);
   }
 
   async getRun(run: RunRef): Promise<RunSummary | undefined> {
@@ -234,8 +217,7 @@ export class LevelStore implements Store {
     const head = await this.#storedHead(run);
     let hash = CHAIN_START;
     let count = 0;
-    for await (const [, row] of kv.rows(`${PREFIX.journal}${runKey(run)}!`)) {
-      if (count === head.count) return;
+    for await (const row of journalRows(kv, run, head.count)) {
       const entry = readChained(hash, row);
       if (entry === undefined) throw this.#brokenJournal(run);
       hash = chainHashOf(row);

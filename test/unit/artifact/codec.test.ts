@@ -141,3 +141,17 @@ test("a large typed array costs about a copy", () => {
   assert.notEqual(own.array.buffer, data.buffer);
   assert.deepEqual(own.array, array);
 });
+
+test("a text is as long as its bytes say, in the shortest form, whatever it is made of", () => {
+  for (const length of [0, 31, 32, 40, 41, 127, 255, 256, 4_096, 4_097, 65_536]) {
+    for (const end of ["a", "é", "\uffee", "👍"]) {
+      const text = `${"x".repeat(Math.max(0, length - end.length))}${end}`;
+      const bytes = Buffer.from(text, "utf8");
+      const { data } = encodeValue(text);
+      const { length: count } = bytes;
+      const head = count < 32 ? 1 : count < 256 ? 2 : count < 65_536 ? 3 : 5;
+      assert.ok(Buffer.from(data.subarray(head)).equals(bytes), `${length} ${end}`);
+      assert.equal(decodeValue(data), text);
+    }
+  }
+});

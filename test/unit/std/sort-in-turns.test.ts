@@ -13,6 +13,17 @@ test("as sort does it, equal ones in the order they came, whatever the number", 
   }
 });
 
+test("what is nearly in order already is not compared all over", async () => {
+  const items = Array.from({ length: 50_000 }, (_, at) => ({ key: at - (at % 100), at }));
+  let compared = 0;
+  const sorted = await sortInTurns(items, (a, b) => {
+    compared++;
+    return a.key - b.key;
+  });
+  assert.deepEqual(sorted, items);
+  assert.ok(compared < items.length * 1.2, `${compared} comparisons`);
+});
+
 test("others have their turn meanwhile", async () => {
   let turns = 0;
   const timer = setInterval(() => turns++, 0);

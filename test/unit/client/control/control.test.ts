@@ -8,6 +8,7 @@ import { test, type TestContext } from "node:test";
 import { connectControl, connectDaemon } from "../../../../src/client/control/control-client.ts";
 import { controlPath } from "../../../../src/client/control/control-path.ts";
 import {
+  CONTROL_VERSION,
   encodeFrame,
   REQUEST_BYTES_MAX,
   UNSENT_BYTES_MAX,
@@ -79,6 +80,22 @@ test("events of a stream arrive in order before its result", async (t) => {
     Array.from({ length: 500 }, (_, at) => `o${at}`),
   );
   assert.deepEqual(result, RESULT);
+});
+
+test("long lists come in pages, and the daemon does other things in between", async (t) => {
+  const marks = Array.from({ length: 3_000 }, (_, at): Mark => {
+    return { kind: "tag", on: `sweep/r${at}`, name: "best", value: "", at, by: "ada" };
+  });
+  let turns = 0;
+  const { side } = await connected(t, {
+    async marks() {
+      const turn = (): void => void (turns++ < 1_000 && setImmediate(turn));
+      setImmediate(turn);
+      return marks;
+    },
+  });
+  assert.deepEqual(await side.marks(), marks);
+  assert.ok(turns >= marks.length / 250, `${turns} turns`);
 });
 
 test("a cancelled question ends on both sides and the connection goes on", async (t) => {
@@ -292,7 +309,10 @@ for (const [what, bytes] of [
   ["a list", "[1,2]\n"],
   ["a question without a name", '{"v":2,"id":1,"params":[]}\n'],
   ["a too long question", `{"v":2,"id":1,"method":"run","params":["${"x".repeat(2 ** 20)}"]}\n`],
-  ["the same number twice", encodeFrame({ v: 2, id: 1, method: "runs", params: [] }).repeat(2)],
+  [
+    "the same number twice",
+    encodeFrame({ v: CONTROL_VERSION, id: 1, method: "runs", params: [] }).repeat(2),
+  ],
 ] as const) {
   test(`${what} ends the connection`, async (t) => {
     const socket = await rawSocket(t);
@@ -304,7 +324,7 @@ for (const [what, bytes] of [
 
 for (const [what, frame] of [
   ["another version", { v: 1, id: 1, method: "runs", params: [] }],
-  ["an unknown name", { v: 2, id: 1, method: "constructor", params: [] }],
+  ["an unknown name", { v: CONTROL_VERSION, id: 1, method: "constructor", params: [] }],
 ] as const) {
   test(`${what} is answered NOT_AVAILABLE`, async (t) => {
     const socket = await rawSocket(t);
@@ -316,8 +336,8 @@ for (const [what, frame] of [
 
 test("the end of a question that nobody asked is passed over", async (t) => {
   const socket = await rawSocket(t);
-  socket.write(encodeFrame({ v: 2, id: 9, cancel: true }));
-  socket.write(encodeFrame({ v: 2, id: 1, method: "peers", params: [] }));
+  socket.write(encodeFrame({ v: CONTROL_VERSION, id: 9, cancel: true }));
+  socket.write(encodeFrame({ v: CONTROL_VERSION, id: 1, method: "peers", params: [] }));
   const [chunk] = (await once(socket, "data")) as [Buffer];
   assert.match(chunk.toString(), /"result":\[/);
 });
