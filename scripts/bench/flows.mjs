@@ -133,7 +133,8 @@ export default flaky;
 `;
 }
 
-const NOISE = `const noise = (seed, bytes) => {
+/** Its text is part of the flow below, so it is all in itself. */
+function noise(seed, bytes) {
   const data = new Uint32Array(bytes / 4);
   let x = seed * 2654435761 + 1;
   for (let i = 0; i < data.length; i++) {
@@ -143,7 +144,7 @@ const NOISE = `const noise = (seed, bytes) => {
     data[i] = x;
   }
   return data;
-};`;
+}
 
 /**
  * For kills of a collection: `keep` is one result of many runs, in the segments of the first; the rest is each run's own, so a
@@ -152,7 +153,7 @@ const NOISE = `const noise = (seed, bytes) => {
 export function keptFlow() {
   return `${head("collect, each, flow, p")}
 const kept = flow("kept", { n: p.number(0) });
-${NOISE.replace("(seed, bytes)", "(seed: number, bytes: number)")}
+${noise.toString().replace("(seed, bytes)", "(seed: number, bytes: number)")}
 const list = kept.step("list", {}, () => ({ items: [1, 2, 3, 4, 5, 6, 7, 8] }));
 const keep = kept.step("keep", { item: each(list.items) }, ({ item }) => ({ data: noise(item, 393_216) }));
 const own = kept.step("own", { item: each(list.items), n: kept.params.n }, ({ item, n }) => ({
@@ -168,7 +169,6 @@ export default kept;
 }
 
 export function keptAnswer(n) {
-  const noise = new Function(`${NOISE} return noise;`)();
   return [1, 2, 3, 4, 5, 6, 7, 8].reduce(
     (sum, item) => sum + noise(item, 32)[7] + noise(1000 * n + item, 32)[7],
     0,

@@ -217,7 +217,7 @@ test("what a collection took between the contents and the run's row is taken fro
 test("the same pack twice at once is one run", async () => {
   const store = await newStore("at-once");
   const both = await Promise.all([imported(store), imported(store), imported(store)]);
-  assert.deepEqual(both.map(({ isNew }) => isNew).toSorted(), [false, false, true]);
+  assert.equal(both.filter(({ isNew }) => isNew).length, 1);
   await isWhole(store);
 });
 
