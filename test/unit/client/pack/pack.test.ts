@@ -131,6 +131,9 @@ const isCode =
   (error: unknown): boolean =>
     isMfError(error, code);
 
+const isMadeAgain = (note: string): boolean =>
+  note.startsWith("1 of 5 facts: of a later execution");
+
 async function isEmpty(store: Store): Promise<boolean> {
   for await (const _fact of store.facts()) return false;
   return (await store.runs()).length === 0 && readdirSync(store.scratchDir).length === 0;
@@ -264,6 +267,19 @@ test("a fact that is here stays the one that is reused", async () => {
   const { memoKey } = here;
   const [came] = await store.getResults([{ memoKey, result: resultIdOf(defined(fact)) }]);
   assert.deepEqual(came, fact);
+});
+
+test("a result that was made again is told by verify, for its signature is the later one's", async () => {
+  const store = await newStore("made-again");
+  await imported(store);
+  const verified = () => verifyRun(new Records(localReadSide(store)), run);
+  assert.deepEqual((await verified()).notes.filter(isMadeAgain), []);
+  for await (const { page, ...fact } of store.facts())
+    if (fact.step === "sum" && page !== undefined)
+      await store.commit({ facts: [{ ...fact, at: fact.at + 60_000 }] });
+  const { counts, notes } = await verified();
+  assert.deepEqual([counts.signed, counts.unsigned], [4, 1]);
+  assert.equal(notes.filter(isMadeAgain).length, 1);
 });
 
 test("records that were altered are refused, whatever the manifest says, and nothing is taken", async () => {
