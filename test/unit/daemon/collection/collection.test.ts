@@ -35,6 +35,22 @@ type Name = (typeof NAMES)[number];
 /** On the manual clock, about. */
 const NOW = new ManualClock().now();
 
+/** Marks that reach nobody by themselves: what is known is learnt by collecting. */
+const UNTOLD = {
+  transport: {
+    self: idOf("a"),
+    request: () => Promise.reject(new Error("nobody is asked")),
+    handle: () => undefined,
+    subscribe: () => () => undefined,
+  },
+  directory: {
+    self: idOf("a"),
+    peers: () => [],
+    get: () => undefined,
+    subscribe: () => () => undefined,
+  },
+};
+
 interface Mesh {
   readonly clock: ManualClock;
   readonly stores: Readonly<Record<Name, Store>>;
@@ -70,7 +86,7 @@ async function withMesh(body: (mesh: Mesh) => Promise<void>): Promise<void> {
       ownerOf: () => undefined,
     });
     const env = { clock, random: systemRandom };
-    marks[name] = await openMarks({ ...mesh, ...env, name });
+    marks[name] = await openMarks({ ...mesh, ...env, name, ...UNTOLD });
     services[name] = createCollection({ ...mesh, ...env, marks: marks[name] });
     await transport.start();
     for (const other of NAMES) if (other !== name) transport.keep(idOf(other), []);
