@@ -7,7 +7,7 @@ import { closeInterruptedRuns } from "../src/client/runs.ts";
 import { writeMarks } from "../src/client/write-marks.ts";
 import { connectControl, connectDaemon } from "../src/client/control/control-client.ts";
 import { startControlServer } from "../src/client/control/control-server.ts";
-import type { DaemonSide } from "../src/client/control/daemon-side.ts";
+import type { DaemonSide, MarkChange } from "../src/client/control/daemon-side.ts";
 import { localReadSide } from "../src/client/control/local-read-side.ts";
 import type { ReadSide } from "../src/client/control/read-side.ts";
 import { adoptPart, type AdoptedPart } from "../src/client/pack/adopt.ts";
@@ -191,6 +191,7 @@ export interface ImportSide extends Pick<OpenedReadSide, "readSide" | "close"> {
   /** Whoever holds the store takes segments from there. */
   readonly scratchDir: string;
   adopt(part: AdoptedPart): Promise<void>;
+  mark(changes: readonly MarkChange[]): Promise<void>;
 }
 
 /** @throws MfError STORE_IN_USE while an `mf run` holds the store */
@@ -200,7 +201,10 @@ export async function openImportSide(context: CommandContext): Promise<ImportSid
   if (connection !== undefined) {
     const { side } = connection;
     const adopt = (part: AdoptedPart): Promise<void> => side.adopt(part);
-    return { readSide: side, scratchDir, adopt, close: async () => connection.close() };
+    const mark = async (changes: readonly MarkChange[]): Promise<void> => {
+      await side.mark(changes);
+    };
+    return { readSide: side, scratchDir, adopt, mark, close: async () => connection.close() };
   }
   const store = await openWhenFree(context, async () => {
     const other = await connectControl(context.home);
@@ -211,6 +215,9 @@ export async function openImportSide(context: CommandContext): Promise<ImportSid
     readSide: localReadSide(store),
     scratchDir,
     adopt: (part) => adoptPart(store, part),
+    mark: async (changes) => {
+      await writeMarks(store, changes, { now: context.clock.now() });
+    },
     close: () => store.close(),
   };
 }

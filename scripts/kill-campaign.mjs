@@ -1,8 +1,9 @@
 /**
  * Kills `mf run` with SIGKILL at random moments of a sweep and runs it again on the same home:
- *   node scripts/kill-campaign.mjs [--times 20] [--seed n] [--json]
+ *   node scripts/kill-campaign.mjs [--gc] [--times 20] [--seed n] [--json]
  * Each time: the second run's answer is right, every task whose fact was durable at the kill is reused and no fact was
  * lost or changed, and no process of the home is left. Exit code 1 where any of it fails.
+ * With --gc it is `mf gc` that is killed, on one home all the while (bench/gc-kills.mjs).
  */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, lstatSync } from "node:fs";
@@ -10,6 +11,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { randomOf } from "./bench/chance.mjs";
+import { gcKills } from "./bench/gc-kills.mjs";
 import { sweepFlow, SWEEP_ANSWER, SWEEP_STEPS, SWEEP_TASKS } from "./bench/flows.mjs";
 import { all, readJournal, withStore } from "./bench/journal.mjs";
 import { processesLeft } from "./bench/processes.mjs";
@@ -17,6 +19,7 @@ import { mfJson, program, runFlow, withFlow } from "./bench/mf.mjs";
 
 const { values: flags } = parseArgs({
   options: {
+    gc: { type: "boolean" },
     json: { type: "boolean" },
     times: { type: "string", default: "20" },
     seed: { type: "string", default: String(Date.now() % 100_000) },
@@ -34,6 +37,8 @@ if (!existsSync(program)) {
 }
 const random = randomOf(seed);
 const say = (line) => (flags.json ? undefined : console.log(line));
+
+if (flags.gc) process.exit(await gcCampaign());
 
 const undisturbed = await withFlow(sweepFlow(), runFlow);
 let windowMs = undisturbed.durationMs;
@@ -56,6 +61,21 @@ say(`\n${times - failed.length} of ${times} ok`);
 if (flags.json)
   console.log(JSON.stringify({ seed, undisturbedMs: undisturbed.wallMs, rows }, null, 2));
 process.exit(failed.length > 0 ? 1 : 0);
+
+async function gcCampaign() {
+  say(`seed ${seed}\n`);
+  say("| # | store open, ms | kept | segment files | verdict |");
+  say("| --- | --- | --- | --- | --- |");
+  const onRow = ({ number, killedAfterMs, kept, segments, problems }) => {
+    const verdict = problems.length === 0 ? "ok" : problems.join("; ");
+    say(`| ${[number, killedAfterMs, kept, segments, verdict].join(" | ")} |`);
+  };
+  const rows = await gcKills({ times, random, onRow });
+  const failed = rows.filter(({ problems }) => problems.length > 0);
+  say(`\n${rows.length - failed.length} of ${rows.length} ok (the last: left alone)`);
+  if (flags.json) console.log(JSON.stringify({ seed, rows }, null, 2));
+  return failed.length > 0 ? 1 : 0;
+}
 
 async function killOnce({ file, home }) {
   const killedAfterMs = await killedRun({ file, home });

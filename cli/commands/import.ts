@@ -1,4 +1,4 @@
-/** `mf import`: a run from a file. JSON: {"run","state","tasks","contents","hasData","absent","isNew","isCompleted"}. */
+/** `mf import`: a run from a file. JSON: {"run","state","tasks","contents","hasData","absent","isNew","isCompleted","isRestored"}. */
 import { importPack, type Imported } from "../../src/client/pack/import-pack.ts";
 import { Records } from "../../src/client/records.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
@@ -6,6 +6,7 @@ import { openImportSide } from "../compose.ts";
 import { bytesText, countText } from "../output/format.ts";
 import { ticker } from "../output/ticker.ts";
 import { asUsage } from "../pack-file.ts";
+import { userName } from "../user-name.ts";
 
 export async function importCommand(
   context: CommandContext,
@@ -20,7 +21,9 @@ export async function importCommand(
       records: new Records(side.readSide),
       scratchDir: side.scratchDir,
       now: context.clock.now(),
+      user: userName(),
       adopt: side.adopt,
+      mark: side.mark,
     };
     imported = await importPack(file, target, (what, { bytes, total }) =>
       tick.tell(`${what} ${bytesText(bytes)} of ${bytesText(total)}`),
@@ -39,6 +42,7 @@ export async function importCommand(
 }
 
 function summaryOf({ run, state, tasks, contents, absent, ...was }: Imported): string {
+  if (was.isRestored) return `${run} had been removed here; it is back\n`;
   if (was.isCompleted) return `${run} was here; the data it lacked is now, too\n`;
   if (!was.isNew) return `${run} was here already\n`;
   const without = absent === 0 ? "" : `; ${countText(absent, "content")} not in the file`;

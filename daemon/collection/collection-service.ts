@@ -33,13 +33,14 @@ import {
   SWEEPS_WAITING_MAX,
 } from "./collection-limits.ts";
 import { MeshAsker } from "./mesh-asker.ts";
-import { learnRemovals, meshRoots, runTexts } from "./mesh-roots.ts";
+import { learnRemovals, meshRoots, runTexts, type TakesMarks } from "./mesh-roots.ts";
 
 export interface CollectionDeps {
   readonly transport: Pick<Transport, "request" | "handle">;
   readonly directory: PeerDirectory;
   /** This daemon's own: reading from it brings nothing. */
   readonly store: Store;
+  readonly marks: TakesMarks;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -86,8 +87,8 @@ class CollectionService implements Collection {
   }
 
   async start(): Promise<void> {
-    const { store, clock, logger } = this.#deps;
-    const learnt = learnRemovals(store, this.#asker()).catch((error: unknown) =>
+    const { store, marks, clock, logger } = this.#deps;
+    const learnt = learnRemovals(store, marks, this.#asker()).catch((error: unknown) =>
       logger.warn("collection.unlearnt", { reason: String(error) }),
     );
     await Promise.race([learnt, delay(clock, START_MS_MAX, this.#stop.signal)]);
@@ -172,7 +173,7 @@ class CollectionService implements Collection {
   }
 
   async #sweepNow({ isDryRun, alsoRemoved }: SweepRequest): Promise<CollectReport> {
-    const { store, clock, logger } = this.#deps;
+    const { store, marks, clock, logger } = this.#deps;
     const began = clock.monotonic();
     const report = await collect(
       store,
@@ -181,6 +182,7 @@ class CollectionService implements Collection {
         if (this.#stop.signal.aborted) throw new MfError("INTERRUPTED");
         return meshRoots({
           store,
+          marks,
           asker: this.#asker(),
           now: clock.now(),
           isSettled: began - this.#openedAt > SPARED_MS,
@@ -205,9 +207,9 @@ class CollectionService implements Collection {
 
   /** A failure is the next look's to put right. */
   async #look(): Promise<void> {
-    const { store, clock, logger } = this.#deps;
+    const { store, marks, clock, logger } = this.#deps;
     try {
-      await learnRemovals(store, this.#asker());
+      await learnRemovals(store, marks, this.#asker());
       const isNew = (await this.#goneNow()) !== this.#sweptGone;
       if (isNew || clock.monotonic() - this.#sweptAt >= COLLECT_INTERVAL_MS)
         await this.#sweepHere({ isDryRun: false, alsoRemoved: [] });

@@ -26,9 +26,16 @@ import type { MeshAsker } from "./mesh-asker.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Whoever keeps this peer's marks: what went past it into the store, it could not take back. */
+export interface TakesMarks {
+  /** Those that are news, unless their time lies too far ahead. How many there were. */
+  take(from: PeerId, marks: readonly Mark[]): Promise<number>;
+}
+
 export interface MeshRootsDeps {
   /** This peer's own: nothing is brought. */
   readonly store: Store;
+  readonly marks: TakesMarks;
   readonly asker: MeshAsker;
   readonly now: number;
   /** What is stored here was asked for by others long enough ago to be told from what is not needed. */
@@ -36,33 +43,34 @@ export interface MeshRootsDeps {
   readonly alsoRemoved: ReadonlySet<string>;
 }
 
-/** Learns of removals that other peers know. True where there were new ones. */
+/** Learns of removals that other peers know. */
 export async function learnRemovals(
-  store: Pick<Store, "marks" | "commit">,
+  store: Pick<Store, "marks">,
+  keeper: TakesMarks,
   asker: MeshAsker,
-): Promise<boolean> {
+): Promise<void> {
   const lists = await Promise.all(
-    asker.others.map((peer) =>
-      asker.list(peer, async (from) => {
+    asker.others.map(async (peer) => {
+      const list = await asker.list(peer, async (from) => {
         const page = await asker.one(peer, askGone, { from });
         return page === undefined ? undefined : { rows: page.marks, next: page.next };
-      }),
-    ),
+      });
+      return { peer, marks: list ?? [] };
+    }),
   );
   const known = new Map((await store.marks()).map((mark) => [markKey(mark), mark]));
-  const marks = lists
-    .flatMap((list) => list ?? [])
-    .filter((mark) => {
+  for (const { peer, marks } of lists) {
+    const news = marks.filter((mark) => {
       const before = known.get(markKey(mark));
       return mark.kind === "gone" && (before === undefined || isLater(mark, before));
     });
-  if (marks.length > 0) await store.commit({ marks });
-  return marks.length > 0;
+    if (news.length > 0) await keeper.take(peer, news);
+  }
 }
 
 export async function meshRoots(deps: MeshRootsDeps): Promise<Roots> {
   const { store, asker, alsoRemoved } = deps;
-  await learnRemovals(store, asker);
+  await learnRemovals(store, deps.marks, asker);
   const marks = await store.marks();
   const told = await toldRuns(deps);
   const gone = new Set(removedRuns(marks).map(({ run }) => runText(run)));

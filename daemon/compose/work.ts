@@ -50,7 +50,7 @@ export async function openWork(
   const reading = network.bulk.openReading(store);
   const { hosts, ownership } = openRuns(base, network, { local: store, reading, known, signer });
   const catalog = openCatalog(base, network, { store: reading, ownership });
-  const collection = openCollection(base, network, store);
+  const collection = openCollection(base, network, { store, marks });
   let isRefusing = false;
   network.reportWork(() => {
     const load = hosts.load();
@@ -211,9 +211,9 @@ function openCatalog(
 function openCollection(
   { options, env, closing }: DaemonBase,
   { transport, membership }: Network,
-  store: Store,
+  { store, marks }: { readonly store: Store; readonly marks: Marks },
 ): Collection {
-  const mesh = { transport, directory: membership, store, selfName: options.name };
+  const mesh = { transport, directory: membership, store, marks, selfName: options.name };
   const collection = createCollection({ ...env, ...mesh });
   closing.add("collection", () => collection.close());
   return collection;

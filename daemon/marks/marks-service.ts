@@ -42,6 +42,8 @@ export interface MarksDeps {
 export interface Marks {
   /** Durable here when it resolves; then every alive peer is told. @throws what plannedMarks does */
   write(changes: readonly MarkChange[]): Promise<readonly Mark[]>;
+  /** What another peer told, in whichever way: durable here when it resolves. How many were news. */
+  take(from: PeerId, marks: readonly Mark[]): Promise<number>;
   /** Resolves when both have the same marks, as far as they could be reached. */
   compareWith(peer: PeerId): Promise<void>;
   /** Nothing more is begun. */
@@ -76,7 +78,7 @@ class MarksService implements Marks {
     this.#book = book;
     const { transport } = deps;
     transport.handle(tellMarks, async (from, { marks }) => ({
-      taken: await this.#take(from, marks),
+      taken: await this.take(from, marks),
     }));
     transport.handle(compareMarks, async (_from, { digest }) => ({
       buckets: book.differing(digest),
@@ -158,7 +160,7 @@ class MarksService implements Marks {
     for (let pages = 0; pages < PAGES_PER_BUCKET_MAX; pages++) {
       const page = this.#book.page(bucket, after);
       const { marks, wants, through } = await this.#ask(peer, exchangeMarks, page);
-      await this.#take(peer, marks);
+      await this.take(peer, marks);
       await this.#tell(peer, this.#book.owed(bucket, { marks, wants }));
       const last =
         through ??
@@ -169,8 +171,7 @@ class MarksService implements Marks {
     }
   }
 
-  /** How many were news. */
-  async #take(from: PeerId, marks: readonly Mark[]): Promise<number> {
+  async take(from: PeerId, marks: readonly Mark[]): Promise<number> {
     const { clock, store, logger } = this.#deps;
     if (marks.length === 0) return 0;
     return this.#inTurn(async () => {

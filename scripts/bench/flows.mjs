@@ -144,3 +144,45 @@ pile.step("each", { item: each(own.more) }, ({ item }) => ({ text: "x".repeat(20
 export default pile;
 `;
 }
+
+/** Its text is part of the flow below, so it is all in itself. */
+function noise(seed, bytes) {
+  const data = new Uint32Array(bytes / 4);
+  let x = seed * 2654435761 + 1;
+  for (let i = 0; i < data.length; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    data[i] = x;
+  }
+  return data;
+}
+
+/**
+ * For kills of a collection: `keep` is one result of many runs, in the segments of the first; the rest is each run's own, so a
+ * segment is mostly dead as soon as its run went and what lives in it has to be copied.
+ */
+export function keptFlow() {
+  return `${head("collect, each, flow, p")}
+const kept = flow("kept", { n: p.number(0) });
+${noise.toString().replace("(seed, bytes)", "(seed: number, bytes: number)")}
+const list = kept.step("list", {}, () => ({ items: [1, 2, 3, 4, 5, 6, 7, 8] }));
+const keep = kept.step("keep", { item: each(list.items) }, ({ item }) => ({ data: noise(item, 393_216) }));
+const own = kept.step("own", { item: each(list.items), n: kept.params.n }, ({ item, n }) => ({
+  data: noise(1000 * n + item, 393_216),
+  small: "x".repeat(5000) + n,
+}));
+kept.step("sum", { keep: collect(keep.data), own: collect(own.data), n: kept.params.n }, ({ keep, own, n }) => ({
+  sum: [...keep, ...own].reduce((sum, data) => sum + (data[7] ?? 0), 0),
+  n,
+}));
+export default kept;
+`;
+}
+
+export function keptAnswer(n) {
+  return [1, 2, 3, 4, 5, 6, 7, 8].reduce(
+    (sum, item) => sum + noise(item, 32)[7] + noise(1000 * n + item, 32)[7],
+    0,
+  );
+}

@@ -21,9 +21,9 @@ export async function withFlow(source, use) {
 }
 
 /** @returns { wallMs, durationMs, tasks } @throws where the run did not succeed */
-export function runFlow({ file, home, env = {} }) {
+export function runFlow({ file, home, env = {}, args = [] }) {
   const started = performance.now();
-  const child = spawn(process.execPath, [program, "run", "--json", file], {
+  const child = spawn(process.execPath, [program, "run", "--json", file, ...args], {
     env: { ...process.env, ...env, MF_HOME: home },
     stdio: ["ignore", "pipe", "pipe"],
   });

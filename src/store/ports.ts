@@ -144,6 +144,8 @@ export interface SweepPlan {
   readonly isQuiet: boolean;
   /** Counts what would go and takes nothing. */
   readonly isDryRun: boolean;
+  /** What facts name that stay after all because somebody asked for them: whoever did relies on that too. */
+  readonly namedBy?: (facts: readonly Fact[]) => Promise<ReadonlySet<Cid>>;
 }
 
 export interface SweepSet {

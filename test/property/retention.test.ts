@@ -16,6 +16,7 @@ const runsArbitrary = fc.uniqueArray(
     id: fc.integer({ min: 0, max: 99 }),
     day: fc.integer({ min: 0, max: 99 }),
     state: fc.constantFrom<RunState>("running", "succeeded", "failed", "cancelled", "waiting"),
+    isVerifying: fc.boolean(),
     mark: fc.option(fc.constantFrom<Mark["kind"]>("tag", "pin", "note"), { nil: undefined }),
   }),
   { selector: ({ flow, id }) => `${flow}/${id}`, maxLength: 30 },
@@ -32,6 +33,7 @@ test("a run stays where any rule keeps it, while it goes on, and where it is tag
       const runs = given.map((row): RunSummary => ({
         ...sampleSummary({ flow: row.flow, id: `${row.id}` as RunId }, row.day * DAY_MS),
         state: row.state,
+        ...(row.isVerifying ? { origin: { run: "a/0", how: "verify" as const } } : {}),
       }));
       const marks = given.flatMap(({ flow: of, id, mark: kind }): Mark[] =>
         kind === undefined
@@ -47,7 +49,7 @@ test("a run stays where any rule keeps it, while it goes on, and where it is tag
         },
       );
       if (keep === undefined && keepDays === undefined) assert.equal(gone.length, 0);
-      for (const { run, state, createdAt } of gone) {
+      for (const { run, state, createdAt, origin } of gone) {
         assert.ok(!["running", "waiting"].includes(state));
         assert.ok(flow === undefined || run.flow === flow);
         assert.ok(!marks.some(({ on, kind }) => on === runText(run) && kind !== "note"));
@@ -56,9 +58,11 @@ test("a run stays where any rule keeps it, while it goes on, and where it is tag
           (other) =>
             other.run.flow === run.flow &&
             !["running", "waiting"].includes(other.state) &&
+            other.origin?.how !== "verify" &&
             other.createdAt >= createdAt,
         );
-        assert.ok(newer.length > (keep ?? 0), "it is none of the newest");
+        const own = origin?.how === "verify" ? 0 : 1;
+        assert.ok(newer.length >= (keep ?? 0) + own, "it is none of the newest");
       }
       // Nothing that nothing keeps stays.
       const left = runs.filter(
@@ -66,13 +70,17 @@ test("a run stays where any rule keeps it, while it goes on, and where it is tag
       );
       for (const of of ["a", "b"]) {
         const plain = left.filter(
-          ({ run, state, createdAt }) =>
+          ({ run, state, createdAt, origin }) =>
             run.flow === of &&
+            origin?.how !== "verify" &&
             !["running", "waiting"].includes(state) &&
             !marks.some(({ on, kind }) => on === runText(run) && kind !== "note") &&
             (keepDays === undefined || NOW - createdAt >= keepDays * DAY_MS),
         );
-        if (keep !== undefined || keepDays !== undefined) assert.ok(plain.length <= (keep ?? 0));
+        if (keep !== undefined || keepDays !== undefined) {
+          const more = (keep ?? 0) > 0 ? 1 : 0;
+          assert.ok(plain.length <= (keep ?? 0) + more, "and the newest that succeeded");
+        }
       }
     }),
   );
@@ -90,4 +98,22 @@ test("a run that only verifies another is none of the newest, and stays as long 
     gone.map(({ run }) => run.id),
     ["1", "3", "5"],
   );
+});
+
+test("what `latest` names stays with --keep 1, also behind runs that failed or only verify", () => {
+  const rows: [RunState, "verify" | undefined][] = [
+    ["succeeded", undefined],
+    ["succeeded", undefined],
+    ["failed", undefined],
+    ["succeeded", "verify"],
+  ];
+  const runs = rows.map(([state, how], day): RunSummary => ({
+    ...sampleSummary({ flow: "a", id: `r${day}` as RunId }, day * DAY_MS),
+    state,
+    ...(how === undefined ? {} : { origin: { run: "a/r1", how } }),
+  }));
+  const goneOf = (keep: number): string[] =>
+    runsToRemove({ runs, marks: [], now: NOW }, { keep }).map(({ run }) => run.id);
+  assert.deepEqual(goneOf(1), ["r0"]);
+  assert.deepEqual(goneOf(0), ["r0", "r1", "r2", "r3"]);
 });

@@ -6,7 +6,7 @@
 import { rm } from "node:fs/promises";
 import { logDirectoryOf } from "../../engine/run/log-file.ts";
 import type { Fact, FactRef } from "../../model/fact.ts";
-import type { RunRef } from "../../model/ids.ts";
+import type { Cid, RunRef } from "../../model/ids.ts";
 import { SPARED_MS, type Store, type SweepReport } from "../../store/ports.ts";
 import { FACTS_MAX } from "../control/read-side.ts";
 import { isContentId } from "./file-references.ts";
@@ -54,6 +54,7 @@ export async function collect(
       isShared,
       isQuiet,
       isDryRun,
+      namedBy: (facts) => namedBy(store, roots, facts),
     });
     if (!isDryRun) for (const { run } of roots.removed) await removeLogs(store.home, run);
     return { ...report, isComplete };
@@ -103,6 +104,24 @@ async function fillRemoved(store: Store, roots: Roots, removed: NamedSet): Promi
   await removed.addFiles(store, async () => new Map());
 }
 
+/** Of facts that a run took a moment ago: as if a journal named them. */
+async function namedBy(
+  store: Store,
+  roots: Roots,
+  facts: readonly Fact[],
+): Promise<ReadonlySet<Cid>> {
+  const set = new NamedSet();
+  for (const fact of facts) set.addFact(fact, true);
+  for (const fact of facts) if (isCut(fact)) await set.addElements(fact, store);
+  await set.addFiles(store, roots.filesElsewhere);
+  return set.contents;
+}
+
+/** A list that was cut is nobody's task. */
+function isCut({ flow, step }: Fact): boolean {
+  return flow === "" && step === "";
+}
+
 /** Without asking the store by key: that would count as asking for what is about to go. */
 async function factsOfOthers(
   store: Store,
@@ -134,7 +153,7 @@ async function addFactsHere(
 ): Promise<void> {
   const cut: Fact[] = [];
   for await (const fact of store.sweeper.facts()) {
-    if (fact.flow === "" && fact.step === "") cut.push(fact);
+    if (isCut(fact)) cut.push(fact);
     else if (isNamed(fact)) set.addFact(fact, withInputs);
   }
   for (const fact of cut) await set.addElements(fact, store);

@@ -8,7 +8,10 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A run is kept where any rule keeps it. Without a rule, every run is. */
 export interface RetentionRules {
-  /** The newest runs of each flow, those that go on and those that only verify another not counted. */
+  /**
+   * The newest runs of each flow, and the newest that succeeded: it is the flow's `latest`. Those that go on, and those that only
+   * verify another, are not counted: with `--keep 1` the run that was verified would go.
+   */
   readonly keep?: number;
   /** Those that ended less than so many days ago. */
   readonly keepDays?: number;
@@ -43,10 +46,17 @@ export function runsToRemove(
     ),
   );
   const seen = new Map<string, number>();
+  const latest = new Set<string>();
+  const isLatest = ({ run, state, origin }: RunSummary): boolean => {
+    if (state !== "succeeded" || origin?.how === "verify" || latest.has(run.flow)) return false;
+    latest.add(run.flow);
+    return (keep ?? 0) > 0;
+  };
   const newestFirst = runs
     .filter((run) => hasEnded(run) && (flow === undefined || run.run.flow === flow))
     .sort((a, b) => b.createdAt - a.createdAt);
   const isKeptItself = (summary: RunSummary): boolean =>
+    isLatest(summary) ||
     held.has(runText(summary.run)) ||
     (keepDays !== undefined && now - (summary.finishedAt ?? summary.createdAt) < keepDays * DAY_MS);
   const stays = new Set<string>();

@@ -23,8 +23,21 @@ export function adoptedScratchName(prefix: string, number: number): string {
   return `import-${prefix}-${number}.seg`;
 }
 
+/** The part of each store that is being taken: two imports of one run must not both find that it is not there. */
+const adopting = new WeakMap<Store, Promise<unknown>>();
+
 /** What is here is never replaced: not a run, and not what may be reused. @throws MfError PACK_CONFLICT, USAGE, STORE_FULL, CONTENT_MISMATCH */
-export async function adoptPart(store: Store, part: AdoptedPart): Promise<void> {
+export function adoptPart(store: Store, part: AdoptedPart): Promise<void> {
+  const before = adopting.get(store) ?? Promise.resolve();
+  const adopted = before.then(() => adoptNow(store, part));
+  adopting.set(
+    store,
+    adopted.catch(() => undefined),
+  );
+  return adopted;
+}
+
+async function adoptNow(store: Store, part: AdoptedPart): Promise<void> {
   const { facts = [], inline = [], scratch = [], journal, summary } = part;
   const run = journal?.run ?? summary?.run;
   if (run !== undefined && (await store.getRun(run)) !== undefined)

@@ -4,14 +4,17 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseCid } from "../../artifact/cid.ts";
 import { INLINE_BYTES_MAX } from "../../artifact/content.ts";
+import { resultIdOf } from "../../artifact/result-id.ts";
 import { isMfError, MfError } from "../../model/errors.ts";
-import { runText } from "../../model/ids.ts";
+import { runText, type RunRef } from "../../model/ids.ts";
 import type { JournalEntry } from "../../model/journal.ts";
+import { isSet } from "../../model/mark.ts";
 import { canonicalJson } from "../../std/canonical-json.ts";
 import type { InlineContent } from "../../store/ports.ts";
 import { SegmentWriter } from "../../store/segment/segment-writer.ts";
 import { PART_ITEMS_MAX } from "../../wire/pack-schemas.ts";
 import { wireEntry } from "../../wire/wire-entry.ts";
+import type { MarkChange } from "../control/daemon-side.ts";
 import type { Records } from "../records.ts";
 import { adoptedScratchName, type AdoptedPart } from "./adopt.ts";
 import { bytesAt, piecesOf, readPack, type PackedContent, type ReadPack } from "./read-pack.ts";
@@ -22,7 +25,9 @@ export interface ImportTarget {
   /** Of the home: whoever holds the store takes segments from there. */
   readonly scratchDir: string;
   readonly now: number;
+  readonly user: string;
   adopt(part: AdoptedPart): Promise<void>;
+  mark(changes: readonly MarkChange[]): Promise<void>;
 }
 
 export interface Imported {
@@ -37,12 +42,16 @@ export interface Imported {
   readonly isNew: boolean;
   /** True where the run was here, and what it lacked of its data is now. */
   readonly isCompleted: boolean;
+  /** True where the run had been removed: it is back. */
+  readonly isRestored: boolean;
 }
 
 /** Of one segment, and of the small contents of one part. */
 const SEGMENT_BYTES_MAX = 256 * 1024 * 1024;
 const INLINE_PART_BYTES_MAX = 256 * 1024;
 const JOURNAL_PART_BYTES_MAX = 512 * 1024;
+/** Where others collect or import the same meanwhile, it is looked again so often. */
+const ROUNDS_MAX = 5;
 
 type Progress = (
   what: string,
@@ -60,14 +69,16 @@ export async function importPack(
     const file = new WindowedFile(handle, (await handle.stat()).size);
     const pack = await readPack(file, (progress) => onProgress("checking", progress));
     const { manifest, facts } = pack;
-    const isNew = await isUnknown(pack, path, target.records);
-    const isCompleted = !isNew && (await lacksData(pack, target.records));
-    if (isNew || isCompleted) {
-      await takeContents(file, pack.contents, { target, onProgress });
-      for (let at = 0; at < facts.length; at += PART_ITEMS_MAX)
-        await target.adopt({ facts: facts.slice(at, at + PART_ITEMS_MAX) });
-    }
-    if (isNew) await takeRun(pack, target);
+    const isKnown = !(await isUnknown(pack, path, target.records));
+    // Before anything is taken: a collection would have it for a removed run's.
+    const isRestored = await restored(manifest.run, target);
+    const isCompleted = isKnown && (await lacksData(pack, target.records));
+    const taking = { target, onProgress };
+    if (!isKnown || isCompleted) await takeData(file, pack, taking);
+    const isNew = !isKnown && (await takeRun(pack, path, target));
+    // What a collection that was under way took before the run's row was there; what is asked for now it spares.
+    for (let round = 0; round < ROUNDS_MAX && (await lacksData(pack, target.records)); round++)
+      await takeData(file, pack, taking);
     return {
       run: runText(manifest.run),
       state: manifest.summary.state,
@@ -77,6 +88,7 @@ export async function importPack(
       absent: manifest.absent,
       isNew,
       isCompleted,
+      isRestored,
     };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -105,16 +117,43 @@ async function isUnknown(
   throw new MfError("PACK_CONFLICT", { run: runText(manifest.run), file });
 }
 
-/** A pack with data after one without: the run is known, its data is not here. */
-async function lacksData({ contents }: ReadPack, records: Records): Promise<boolean> {
+/** Who imports a run wants it back: a removal of it is taken back, as `mf rm --undo` does. */
+async function restored(
+  run: RunRef,
+  { records, user, mark }: Pick<ImportTarget, "records" | "user" | "mark">,
+): Promise<boolean> {
+  const on = runText(run);
+  const isRemoved = (await records.side.marks()).some(
+    (known) => known.kind === "gone" && known.on === on && isSet(known),
+  );
+  if (isRemoved) await mark([{ kind: "gone", on, name: "", user }]);
+  return isRemoved;
+}
+
+/** A pack with data after one without, or of a run that was collected: the run is known, its data is not here. */
+async function lacksData({ contents, facts }: ReadPack, records: Records): Promise<boolean> {
   const places = await records.places(contents.map(({ id }) => id));
-  return places.includes(undefined);
+  if (places.includes(undefined)) return true;
+  const refs = facts.map((fact) => ({ memoKey: fact.memoKey, result: resultIdOf(fact) }));
+  return (await records.facts(refs)).includes(undefined);
+}
+
+interface Taking {
+  readonly target: ImportTarget;
+  readonly onProgress: Progress;
+}
+
+async function takeData(file: WindowedFile, pack: ReadPack, taking: Taking): Promise<void> {
+  const { contents, facts } = pack;
+  await takeContents(file, contents, taking);
+  for (let at = 0; at < facts.length; at += PART_ITEMS_MAX)
+    await taking.target.adopt({ facts: facts.slice(at, at + PART_ITEMS_MAX) });
 }
 
 async function takeContents(
   file: WindowedFile,
   contents: readonly PackedContent[],
-  { target, onProgress }: { readonly target: ImportTarget; readonly onProgress: Progress },
+  { target, onProgress }: Taking,
 ): Promise<void> {
   const total = contents.reduce((sum, { bytes }) => sum + bytes, 0);
   const segments = new ImportedSegments(target);
@@ -193,8 +232,23 @@ class ImportedSegments {
   }
 }
 
+/** False where another import of the same pack was first. @throws MfError PACK_CONFLICT */
+async function takeRun(pack: ReadPack, path: string, target: ImportTarget): Promise<boolean> {
+  for (let round = 1; ; round++) {
+    try {
+      await adoptRun(pack, target);
+      return true;
+    } catch (error) {
+      const isBeside = isMfError(error, "PACK_CONFLICT") || isMfError(error, "JOURNAL_HOLE");
+      if (!isBeside) throw error;
+      if (!(await isUnknown(pack, path, target.records))) return false;
+      if (round === ROUNDS_MAX) throw error;
+    }
+  }
+}
+
 /** The journal in parts, then the row: until then, the run is not there. */
-async function takeRun({ manifest, journal }: ReadPack, target: ImportTarget): Promise<void> {
+async function adoptRun({ manifest, journal }: ReadPack, target: ImportTarget): Promise<void> {
   const { run, summary, hasData } = manifest;
   let from = 0;
   while (from < journal.length) {

@@ -42,6 +42,7 @@ export async function checkSignatures(
 ): Promise<SignaturesFound> {
   const tasks = [...recorded.tasks.values()];
   const ids = new Set(tasks.flatMap(({ fact }) => (fact?.page === undefined ? [] : [fact.page])));
+  noteMadeAgain(recorded, findings);
   const pages = await readPages(records, [...ids]);
   const found = new Map<PeerId, { facts: number; by: Set<string> }>();
   let signed = 0;
@@ -60,6 +61,23 @@ export async function checkSignatures(
     }
   }
   return { signed, unsigned, signers: await standings(records, recorded, { found, findings }) };
+}
+
+/**
+ * A key and a result have one fact: where a task was executed again and came to the same, it is the later one, and whoever signed
+ * the first is no longer known here. The journal says who that was. Without a mesh one clock wrote both times.
+ */
+function noteMadeAgain({ tasks, owners, finishedAt }: RecordedRun, findings: Findings): void {
+  const later = [...tasks.values()].flatMap(({ fact, succeeded }) => {
+    if (fact === undefined) return [];
+    const isAfter = owners.length === 0 && finishedAt !== undefined && fact.at > finishedAt;
+    return isAfter || fact.by !== succeeded.by ? [fact.by] : [];
+  });
+  if (later.length === 0) return;
+  const by = [...new Set(later)].sort().join(", ");
+  findings.note(
+    `${later.length} of ${tasks.size} facts: of a later execution by ${by} that came to the same; it is that one which is signed`,
+  );
 }
 
 /** Undefined where nobody vouches for it. */

@@ -20,6 +20,8 @@ export interface RecordedRun {
   readonly entries: number;
   readonly state: string;
   readonly started: Extract<JournalEntry, { t: "run-started" }>;
+  /** Undefined of a run that goes on. */
+  readonly finishedAt?: number;
   /** Peers that owned it: none where it ran without a mesh. */
   readonly owners: readonly PeerId[];
   /** By `taskText`; the last word of the journal counts. */
@@ -54,6 +56,7 @@ export async function recordedRun(
     entries: journal.length,
     state: last?.t === "run-finished" ? last.state : "running",
     started,
+    ...(last?.t === "run-finished" ? { finishedAt: last.at } : {}),
     owners: [...owners],
     tasks: await withFacts(records, run, { succeeded, findings }),
   };

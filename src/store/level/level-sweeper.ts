@@ -8,7 +8,7 @@ import { resultIdOf } from "../../artifact/result-id.ts";
 import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
 import type { Fact, FactRef } from "../../model/fact.ts";
-import type { RunRef } from "../../model/ids.ts";
+import type { Cid, RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
 import {
   SPARED_MS,
@@ -63,8 +63,10 @@ export interface SweeperParts {
 
 interface Going {
   readonly plan: SweepPlan;
-  readonly live: ReadonlySet<string>;
+  readonly live: Set<string>;
   readonly removed: ReadonlySet<string>;
+  /** Facts that stay only because somebody asked for them. */
+  readonly spared: Fact[];
   readonly used: UseWatch;
   readonly beganAt: number;
   readonly report: { runs: number; facts: number; contents: number; bytes: number };
@@ -78,6 +80,7 @@ interface DeadRow {
   readonly isRemoved: boolean;
   readonly ops?: readonly KvOp[];
   readonly bytes?: number;
+  readonly fact?: Fact;
 }
 
 export class LevelSweeper implements Sweeper {
@@ -125,14 +128,16 @@ export class LevelSweeper implements Sweeper {
     const { index } = this.#parts;
     const going: Going = {
       plan,
-      live: await this.#digests(plan.live),
-      removed: await this.#digests(plan.removed),
+      live: await this.#digests(plan.live.contents),
+      removed: await this.#digests(plan.removed.contents),
+      spared: [],
       used,
       beganAt,
       report: { runs: 0, facts: 0, contents: 0, bytes: 0 },
     };
     const kv = await index.ready();
     await this.#sweepFacts(kv, going);
+    await this.#keepNamedBySpared(going);
     await this.#sweepContents(kv, going);
     for (const run of plan.runs) await this.#sweepRun(kv, run, going);
     const diskBytes = plan.isDryRun ? 0 : await this.#compaction.compact(plan.isShared);
@@ -147,7 +152,14 @@ export class LevelSweeper implements Sweeper {
     }
   }
 
-  async #digests({ contents }: SweepSet): Promise<ReadonlySet<string>> {
+  /** A fact that was looked up a moment ago is reused by now: its page, and files inside its values, were asked for by nobody. */
+  async #keepNamedBySpared({ plan, live, spared }: Going): Promise<void> {
+    if (spared.length === 0 || plan.namedBy === undefined) return;
+    const named = await plan.namedBy(spared);
+    for (const digest of await this.#digests(named)) live.add(digest);
+  }
+
+  async #digests(contents: ReadonlySet<Cid>): Promise<Set<string>> {
     const digests = new Set<string>();
     let turn = 0;
     for (const id of contents) {
@@ -163,14 +175,13 @@ export class LevelSweeper implements Sweeper {
     for await (const [key, row] of kv.rows(PREFIX.result)) {
       const fact = decodeFact(row);
       if (fact !== undefined && isDeadFact(fact, going.plan))
-        await dead.add({ key, name: fact.memoKey, isRemoved: isIn(going.plan.removed, fact) });
+        await dead.add({ key, fact, ...namedFact(fact, going) });
     }
     for await (const [key, row] of kv.rows(PREFIX.fact)) {
       const fact = decodeFact(row);
       if (fact === undefined || !isDeadFact(fact, going.plan)) continue;
       const ops = await this.#nextLatest(kv, key, { fact, plan: going.plan });
-      const isRemoved = isIn(going.plan.removed, fact);
-      await dead.add({ key, name: fact.memoKey, isRemoved, ops });
+      await dead.add({ key, fact, ops, ...namedFact(fact, going) });
     }
     await dead.end();
   }
@@ -272,7 +283,11 @@ export class LevelSweeper implements Sweeper {
         gone.length,
         gone.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
       );
-    const isSpared = (row: DeadRow): boolean => this.#isSpared(row, going);
+    const isSpared = (row: DeadRow): boolean => {
+      const isKept = this.#isSpared(row, going);
+      if (isKept && row.fact !== undefined) going.spared.push(row.fact);
+      return isKept;
+    };
     if (going.plan.isDryRun) return total(rows.filter((row) => !isSpared(row)));
     await exclusive(async () => {
       const gone = rows.filter((row) => !isSpared(row));
@@ -303,6 +318,10 @@ function isIn({ facts }: SweepSet, fact: Fact): boolean {
 
 function isDeadContent(digest: string, { live, removed, plan }: Going): boolean {
   return !live.has(digest) && (plan.withOrphans || removed.has(digest));
+}
+
+function namedFact(fact: Fact, { plan }: Going): Pick<DeadRow, "name" | "isRemoved"> {
+  return { name: fact.memoKey, isRemoved: isIn(plan.removed, fact) };
 }
 
 function named(digest: string, { removed }: Going): Pick<DeadRow, "name" | "isRemoved"> {

@@ -3,6 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { brandedFile } from "../../../src/artifact/file-brand.ts";
+import { collect } from "../../../src/client/collection/collect.ts";
+import { localRoots, type Roots } from "../../../src/client/collection/roots.ts";
 import { systemClock } from "../../../src/env/clock.ts";
 import { silentLogger } from "../../../src/env/logger.ts";
 import { systemRandom } from "../../../src/env/random.ts";
@@ -15,6 +18,7 @@ import { SPARED_MS, type Store } from "../../../src/store/ports.ts";
 import { sampleBytes, sampleFact } from "../../../src/testing/conformance/store.ts";
 import { sweepPlan, sweepSet } from "../../../src/testing/conformance/store-sweep.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
+import { memoKey, removeRun, storeRun, valueId } from "../../support/stored-runs.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "mf-sweep-"));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -199,6 +203,38 @@ test("while no run goes on, what was removed goes at once, except what was asked
   const report = await sweep.sweep(sweepPlan(sweepSet(), plan));
   assert.deepEqual([report.facts, report.contents], [1, 1]);
   assert.deepEqual(await store.has(all), [true, true, false, true, true, true]);
+  await store.close();
+});
+
+test("a fact that a run took while its run was being collected keeps its page and the files inside its value", async () => {
+  const store = await open(newHome());
+  const [file, page, other] = (await putMany(store, 3, 9)) as [Cid, Cid, Cid];
+  const output = brandedFile({ id: file, name: "x.bin", size: 100_000 });
+  // What was used is told by a key's end.
+  const [takenKey, leftKey] = ["taken".padStart(32), "left".padStart(32)] as const;
+  const tasks = [
+    { key: takenKey, output },
+    { key: leftKey, output: brandedFile({ id: other, name: "y.bin", size: 100_000 }) },
+  ];
+  const { facts, text } = await storeRun(store, "aaaaaaaaaa", { tasks });
+  const [taken] = facts.map((fact) => ({ ...fact, page }));
+  await store.commit({ facts: taken === undefined ? [] : [taken] });
+  await removeRun(store, text);
+  const findRoots = async (): Promise<Roots> => {
+    const roots = await localRoots(store);
+    await store.getFacts([memoKey(takenKey)]);
+    await store.has([valueId(output)]);
+    return roots;
+  };
+  const report = await collect(store, findRoots, { isShared: true, now: 5000 });
+  assert.equal(report.facts, 1);
+  assert.deepEqual(await store.getFacts([memoKey(takenKey), memoKey(leftKey)]), [taken, undefined]);
+  assert.deepEqual(await store.has([valueId(output), file, page, other]), [
+    true,
+    true,
+    true,
+    false,
+  ]);
   await store.close();
 });
 

@@ -5,20 +5,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { localReadSide } from "../../../../src/client/control/local-read-side.ts";
-import { adoptPart } from "../../../../src/client/pack/adopt.ts";
+import { collect as collectStore } from "../../../../src/client/collection/collect.ts";
+import { localRoots } from "../../../../src/client/collection/roots.ts";
+import { adoptPart, type AdoptedPart } from "../../../../src/client/pack/adopt.ts";
 import { exportRun } from "../../../../src/client/pack/export-run.ts";
 import { importPack, type Imported } from "../../../../src/client/pack/import-pack.ts";
 import { readPack } from "../../../../src/client/pack/read-pack.ts";
 import { WindowedFile } from "../../../../src/client/pack/windowed-file.ts";
 import { tarEntries, TarWriter } from "../../../../src/client/pack/tar.ts";
 import { Records } from "../../../../src/client/records.ts";
+import { verifyRun } from "../../../../src/client/verify/verify-run.ts";
+import { writeMarks } from "../../../../src/client/write-marks.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
 import { silentLogger } from "../../../../src/env/logger.ts";
 import { systemRandom } from "../../../../src/env/random.ts";
 import { digestHexOf } from "../../../../src/artifact/cid.ts";
 import { resultIdOf } from "../../../../src/artifact/result-id.ts";
 import { isMfError, type MfError } from "../../../../src/model/errors.ts";
-import type { RunRef } from "../../../../src/model/ids.ts";
+import { runText, type Cid, type RunRef } from "../../../../src/model/ids.ts";
 import { defined } from "../../../../src/std/assert.ts";
 import { openStore } from "../../../../src/store/open-store.ts";
 import type { Store } from "../../../../src/store/ports.ts";
@@ -69,12 +73,21 @@ async function exported(store: Store, file: string, hasData = true): Promise<voi
   await exportRun(new Records(localReadSide(store)), summary, { file, hasData, version: "0" });
 }
 
-function imported(store: Store, file = pack): Promise<Imported> {
+function imported(
+  store: Store,
+  file = pack,
+  before: (part: AdoptedPart) => Promise<unknown> = async () => undefined,
+): Promise<Imported> {
   return importPack(file, {
     records: new Records(localReadSide(store)),
     scratchDir: store.scratchDir,
     now: 5,
-    adopt: (part) => adoptPart(store, part),
+    user: "ada",
+    adopt: async (part) => {
+      await before(part);
+      await adoptPart(store, part);
+    },
+    mark: async (changes) => void (await writeMarks(store, changes, { now: 5 })),
   });
 }
 
@@ -118,6 +131,9 @@ const isCode =
   (error: unknown): boolean =>
     isMfError(error, code);
 
+const isMadeAgain = (note: string): boolean =>
+  note.startsWith("1 of 5 facts: of a later execution");
+
 async function isEmpty(store: Store): Promise<boolean> {
   for await (const _fact of store.facts()) return false;
   return (await store.runs()).length === 0 && readdirSync(store.scratchDir).length === 0;
@@ -144,6 +160,82 @@ test("what is imported is what was exported: journal, facts, pages, and the pack
   assert.ok(readFileSync(join(folder, "again.mfpack")).equals(readFileSync(pack)));
   const second = await imported(store);
   assert.deepEqual([second.isNew, second.isCompleted], [false, false]);
+});
+
+/** Listed, and every task, fact and content is there. */
+async function isWhole(store: Store): Promise<void> {
+  assert.equal((await store.runs()).length, 1);
+  const { counts } = await verifyRun(new Records(localReadSide(store)), run);
+  assert.deepEqual([counts.tasks, counts.signed, counts.missing], [5, 5, 0]);
+}
+
+async function removed(store: Store): Promise<void> {
+  const gone = { kind: "gone", on: runText(run), name: "", value: "", user: "ada" } as const;
+  await writeMarks(store, [gone], { now: 9 });
+  assert.equal((await store.runs()).length, 0);
+}
+
+function collected(store: Store): Promise<unknown> {
+  return collectStore(store, () => localRoots(store), { now: 10 });
+}
+
+test("a run that was removed here comes back with its pack, collected or not, and stays", async () => {
+  const store = await newStore("removed");
+  assert.equal((await imported(store)).isRestored, false);
+  for (const isCollected of [false, true]) {
+    await removed(store);
+    if (isCollected) await collected(store);
+    const { isNew, isCompleted, isRestored } = await imported(store);
+    assert.deepEqual([isNew, isCompleted, isRestored], [false, isCollected, true]);
+    await isWhole(store);
+    await collected(store);
+    await isWhole(store);
+  }
+});
+
+test("facts that went are completed too, where all contents stayed", async () => {
+  const store = await newStore("facts-gone");
+  await imported(store);
+  const contents = new Set<Cid>();
+  for await (const fact of source.facts())
+    for (const { id } of Object.values(fact.outputs)) contents.add(id);
+  await removed(store);
+  for (const on of contents)
+    await writeMarks(store, [{ kind: "pin", on: `c:${on}`, name: "", value: "", user: "ada" }], {
+      now: 9,
+    });
+  await collected(store);
+  assert.equal((await imported(store)).isCompleted, true);
+  await isWhole(store);
+});
+
+test("what a collection took between the contents and the run's row is taken from the pack again", async () => {
+  const store = await newStore("meanwhile");
+  await imported(store, pack, async ({ summary }) => {
+    if (summary !== undefined) await collected(store);
+  });
+  await isWhole(store);
+});
+
+test("the same pack twice at once is one run", async () => {
+  const store = await newStore("at-once");
+  const both = await Promise.all([imported(store), imported(store), imported(store)]);
+  assert.equal(both.filter(({ isNew }) => isNew).length, 1);
+  await isWhole(store);
+});
+
+test("an import that was killed anywhere is completed by the next one", async () => {
+  for (let killedAt = 0; ; killedAt++) {
+    const store = await newStore(`killed-${killedAt}`);
+    let parts = 0;
+    const dying = imported(store, pack, async () => {
+      if (parts++ === killedAt) throw new Error("killed");
+    });
+    if ((await dying.catch(() => undefined)) !== undefined) break;
+    assert.equal((await store.runs()).length, 0);
+    assert.equal((await imported(store)).isNew, true);
+    await isWhole(store);
+  }
 });
 
 test("another run of that id is never replaced", async () => {
@@ -175,6 +267,19 @@ test("a fact that is here stays the one that is reused", async () => {
   const { memoKey } = here;
   const [came] = await store.getResults([{ memoKey, result: resultIdOf(defined(fact)) }]);
   assert.deepEqual(came, fact);
+});
+
+test("a result that was made again is told by verify, for its signature is the later one's", async () => {
+  const store = await newStore("made-again");
+  await imported(store);
+  const verified = () => verifyRun(new Records(localReadSide(store)), run);
+  assert.deepEqual((await verified()).notes.filter(isMadeAgain), []);
+  for await (const { page, ...fact } of store.facts())
+    if (fact.step === "sum" && page !== undefined)
+      await store.commit({ facts: [{ ...fact, at: fact.at + 60_000 }] });
+  const { counts, notes } = await verified();
+  assert.deepEqual([counts.signed, counts.unsigned], [4, 1]);
+  assert.equal(notes.filter(isMadeAgain).length, 1);
 });
 
 test("records that were altered are refused, whatever the manifest says, and nothing is taken", async () => {

@@ -7,6 +7,7 @@ import {
   createCollection,
   type Collection,
 } from "../../../../daemon/collection/collection-service.ts";
+import { openMarks, type Marks } from "../../../../daemon/marks/marks-service.ts";
 import { brandedFile } from "../../../../src/artifact/file-brand.ts";
 import type { Collected } from "../../../../src/client/control/daemon-side.ts";
 import { systemClock } from "../../../../src/env/clock.ts";
@@ -34,10 +35,27 @@ type Name = (typeof NAMES)[number];
 /** On the manual clock, about. */
 const NOW = new ManualClock().now();
 
+/** Marks that reach nobody by themselves: what is known is learnt by collecting. */
+const UNTOLD = {
+  transport: {
+    self: idOf("a"),
+    request: () => Promise.reject(new Error("nobody is asked")),
+    handle: () => undefined,
+    subscribe: () => () => undefined,
+  },
+  directory: {
+    self: idOf("a"),
+    peers: () => [],
+    get: () => undefined,
+    subscribe: () => () => undefined,
+  },
+};
+
 interface Mesh {
   readonly clock: ManualClock;
   readonly stores: Readonly<Record<Name, Store>>;
   readonly services: Readonly<Record<Name, Collection>>;
+  readonly marks: Readonly<Record<Name, Marks>>;
   setState(name: Name, state: PeerState): void;
   /** Its time passes as long as it takes. */
   collect(name: Name, isDryRun?: boolean, alsoRemoved?: string[]): Promise<Collected>;
@@ -49,6 +67,7 @@ async function withMesh(body: (mesh: Mesh) => Promise<void>): Promise<void> {
   const states = new Map<Name, PeerState>();
   const stores = { a: openMemoryStore(), b: openMemoryStore(), c: openMemoryStore() };
   const services: Partial<Record<Name, Collection>> = {};
+  const marks = {} as Record<Name, Marks>;
   for (const name of NAMES) {
     const transport = network.transport(idOf(name));
     const directory = directoryOf(name, states);
@@ -66,7 +85,9 @@ async function withMesh(body: (mesh: Mesh) => Promise<void>): Promise<void> {
       live: { progress: () => undefined, cancel: () => false, subscribe: () => undefined },
       ownerOf: () => undefined,
     });
-    services[name] = createCollection({ ...mesh, clock, random: systemRandom });
+    const env = { clock, random: systemRandom };
+    marks[name] = await openMarks({ ...mesh, ...env, name, ...UNTOLD });
+    services[name] = createCollection({ ...mesh, ...env, marks: marks[name] });
     await transport.start();
     for (const other of NAMES) if (other !== name) transport.keep(idOf(other), []);
   }
@@ -77,6 +98,7 @@ async function withMesh(body: (mesh: Mesh) => Promise<void>): Promise<void> {
       clock,
       stores,
       services: all,
+      marks,
       setState: (name, state) => void states.set(name, state),
       collect(name, isDryRun = false, alsoRemoved = []) {
         const { signal } = new AbortController();
@@ -89,6 +111,7 @@ async function withMesh(body: (mesh: Mesh) => Promise<void>): Promise<void> {
   } finally {
     for (const name of NAMES) {
       all[name].close();
+      marks[name].stop();
       network.kill(idOf(name));
       await stores[name].close();
     }
@@ -236,3 +259,26 @@ test("nobody's run that goes on is taken for removed, whatever a mark says", () 
     assert.deepEqual(await here(a, [["going"]]), [true]);
     assert.deepEqual(await here(b, [["going"]]), [true]);
   }));
+
+test("a removal that a collection learnt of can be taken back where it was learnt", async () => {
+  await withMesh(async ({ stores, marks, collect }) => {
+    const { run, text } = await storeRun(stores.a, "r1", { tasks: [] });
+    await storeRun(stores.b, "r1", { tasks: [] });
+    // Into the store past the service, as one that nobody was told of.
+    await removeRun(stores.b, text, NOW);
+    await collect("a");
+    assert.deepEqual(await stores.a.areGone([run]), [true]);
+    const undo = { kind: "gone", on: text, name: "", user: "ada" } as const;
+    assert.equal((await marks.a.write([undo])).length, 1);
+    assert.deepEqual(await stores.a.areGone([run]), [false]);
+  });
+});
+
+test("a removal by a clock that is hours ahead waits until its time has come, as other marks do", async () => {
+  await withMesh(async ({ stores, collect }) => {
+    const { run, text } = await storeRun(stores.a, "r1", { tasks: [] });
+    await removeRun(stores.b, text, NOW + 5 * 60 * 60_000);
+    await collect("a");
+    assert.deepEqual(await stores.a.areGone([run]), [false]);
+  });
+});
