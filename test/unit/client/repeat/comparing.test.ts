@@ -179,6 +179,8 @@ test("a value never differs from its copy, and a deep one is no trouble", () => 
       assert.equal(valueDifference(value, structuredClone(value)), undefined);
     }),
   );
+  const undated = { map: new Map([[new Date(NaN), []]]) };
+  assert.equal(valueDifference(undated, structuredClone(undated)), undefined);
   let one: unknown = 1;
   let other: unknown = 2;
   for (let depth = 0; depth < 1000; depth++) [one, other] = [{ of: one }, { of: other }];
