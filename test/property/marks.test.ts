@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { COMPARE_INTERVAL_MS } from "../../daemon/marks/marks-limits.ts";
+import { ASK_MS_MAX, COMPARE_INTERVAL_MS } from "../../daemon/marks/marks-limits.ts";
 import { openMarks, type Marks } from "../../daemon/marks/marks-service.ts";
 import { silentLogger } from "../../src/env/logger.ts";
 import { systemRandom } from "../../src/env/random.ts";
@@ -119,8 +119,10 @@ class MarkWorld {
   async heal(): Promise<void> {
     for (const a of NAMES) for (const b of NAMES) if (a !== b) this.network.heal(idOf(a), idOf(b));
     // Everybody has had a turn with everybody; questions that nobody answered have ended.
-    for (let round = 0; round < 3 * NAMES.length; round++) {
-      this.clock.advance(COMPARE_INTERVAL_MS);
+    // In steps that are shorter than a question may take: one that is asked in the middle of a step must not be over at its end.
+    const steps = Math.ceil((3 * NAMES.length * COMPARE_INTERVAL_MS) / (ASK_MS_MAX / 2));
+    for (let step = 0; step < steps; step++) {
+      this.clock.advance(ASK_MS_MAX / 2);
       await this.settle();
     }
   }
