@@ -31,6 +31,9 @@ const work = sweep.step("work", { n: each(list.numbers) }, async ({ n }) => {
 sweep.step("sum", { all: collect(work) }, ({ all }) => ({ total: all.reduce((sum, item) => sum + item.n, 0) }));
 export default sweep;`;
 
+/** Goes on for seconds after it is seen half-way, however slow the machine is that looks. */
+const LONG_SWEEP = SWEEP.replace("resolve, 60", "resolve, 250");
+
 /** As above, with results too large to travel along: the only copy of some dies with the peer that made them. */
 const BLOCKS = SWEEP.replace(
   "return { n };",
@@ -97,7 +100,7 @@ describe("machines that go away", () => {
     const { peers } = await mesh(3);
     const [a, b, c] = peers;
     assert.ok(a !== undefined && b !== undefined && c !== undefined);
-    const file = place?.flow("sweep.ts", SWEEP) ?? "";
+    const file = place?.flow("sweep.ts", LONG_SWEEP) ?? "";
     const { run } = await a.json<RunJson>(["submit", file, "--detach", "--json"]);
     await halfWay(b, run);
     await a.kill();
