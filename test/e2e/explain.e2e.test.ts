@@ -93,7 +93,7 @@ describe("one machine", () => {
     const why = await place.mf(["plan", "sweep.ts", "--no-check", "-p", "k=3", "--why", "mean"]);
     assert.match(
       why.out,
-      /^mean: runs\n {2}compared with sweep\/\w+, made \d+ s ago on local\n {4}parameter k: 1 -> 3\n$/,
+      /^mean: runs\n {2}compared with sweep\/\w+, made [\d.]+ m?s ago on local\n {4}parameter k: 1 -> 3\n$/,
     );
     const wrong = await place.mf(["plan", "sweep.ts", "--no-check", "--why", "nope", "--json"]);
     assert.equal(wrong.code, 2);
@@ -149,7 +149,7 @@ describe("two daemons", () => {
   test("a value that one peer made is explained at the other", async () => {
     const { code, out, err } = await b.mf(["why", "sweep/latest/mean/mean"]);
     assert.equal(code, 0, err);
-    assert.match(out, /load {2}made \d+ s ago on [ab], .*sweep\.ts:4/);
+    assert.match(out, /load {2}made [\d.]+ m?s ago on [ab], .*sweep\.ts:4/);
     assert.match(out, /parameter k = 1/);
   });
 });
