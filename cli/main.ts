@@ -4,7 +4,7 @@ import process from "node:process";
 import { systemClock } from "../src/env/clock.ts";
 import { systemRandom } from "../src/env/random.ts";
 import type { CommandContext } from "./command-context.ts";
-import { homeDirectory } from "./home.ts";
+import { homeDirectory } from "../src/client/home-directory.ts";
 import { detectTerminal, flushStreams } from "./output/terminal.ts";
 import { runProgram } from "./program.ts";
 import { asMfError, errorJson, errorText } from "./render-error.ts";

@@ -6,7 +6,7 @@ import { runText, type RunRef } from "../src/model/ids.ts";
 import { TAGS_MAX } from "../src/model/mark.ts";
 import { checkGivenTag } from "../src/model/run-tags.ts";
 import { collect } from "./option-values.ts";
-import { userName } from "./user-name.ts";
+import { userName } from "../src/client/user-name.ts";
 
 export interface RunLabelOptions {
   readonly tag?: readonly string[];

@@ -11,7 +11,7 @@ import type { PinnedSources } from "../src/source/pin-sources.ts";
 import type { CommandContext } from "./command-context.ts";
 import { encodeParams } from "./param-values.ts";
 import { readRunLabels, type RunLabelOptions } from "./run-labels.ts";
-import { userName } from "./user-name.ts";
+import { userName } from "../src/client/user-name.ts";
 
 /** Files of one run that are copied to another peer as it begins; of more, each is copied where it is read. */
 const COPIED_FILES_MAX = 10_000;

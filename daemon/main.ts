@@ -2,7 +2,7 @@
 /** The `mfd` program: parses, runs one command, turns its outcome into output and an exit code. Only this file ends the process. */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { homeDirectory } from "../cli/home.ts";
+import { homeDirectory } from "../src/client/home-directory.ts";
 import { detectTerminal, flushStreams } from "../cli/output/terminal.ts";
 import { packageVersion } from "../cli/package-root.ts";
 import { asMfError, errorJson, errorText } from "../cli/render-error.ts";

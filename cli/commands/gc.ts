@@ -13,7 +13,7 @@ import { LONE_PEER, withHome, type HomeSide } from "../compose.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { bytesText, countText } from "../output/format.ts";
 import { writeTable, type Column } from "../output/table.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 import { writeChanges } from "./rm.ts";
 
 export interface GcOptions extends CommonOptions {

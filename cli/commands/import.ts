@@ -6,7 +6,7 @@ import { openImportSide } from "../compose.ts";
 import { bytesText, countText } from "../output/format.ts";
 import { ticker } from "../output/ticker.ts";
 import { asUsage } from "../pack-file.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 
 export async function importCommand(
   context: CommandContext,

@@ -12,7 +12,7 @@ import { ageText, durationText, isoTime } from "../output/format.ts";
 import { createPaint, stateStyle } from "../output/paint.ts";
 import { writeTable, type Column } from "../output/table.ts";
 import { readTimeSpan } from "../time-span.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 import { MfError } from "../../src/model/errors.ts";
 
 export interface LsOptions extends CommonOptions {

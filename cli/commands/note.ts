@@ -5,7 +5,7 @@ import { isSet, NOTE_CHARS_MAX } from "../../src/model/mark.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withMarks } from "../compose.ts";
 import { withoutControls } from "../output/text-width.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 
 export interface NoteOptions extends CommonOptions {
   readonly remove?: boolean;

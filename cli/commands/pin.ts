@@ -12,7 +12,7 @@ import { writeJson, type CommandContext, type CommonOptions } from "../command-c
 import { withMarks } from "../compose.ts";
 import { ageText, countText, isoTime } from "../output/format.ts";
 import { writeTable } from "../output/table.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 
 export interface PinOptions extends CommonOptions {
   readonly remove?: boolean;

@@ -26,7 +26,7 @@ import {
 import { requirePackagesHere } from "../required-packages.ts";
 import { checkRunLabels } from "../run-labels.ts";
 import { reportRun, type RunReport } from "../run-report.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 import { verifyReport } from "../verify-report.ts";
 
 export interface RerunOptions extends RepeatSettings, ParamOptions {

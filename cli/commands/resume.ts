@@ -35,7 +35,7 @@ import type { RepeatPlace } from "../repeat-place.ts";
 import type { Interrupt } from "../interrupt.ts";
 import { requirePackagesHere } from "../required-packages.ts";
 import { checkRunLabels } from "../run-labels.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 
 export interface ResumeOptions extends RepeatSettings, ParamOptions {
   readonly check: boolean;

@@ -6,7 +6,7 @@ import { writeMarks } from "../../src/client/write-marks.ts";
 import { writeJson, type CommandContext, type CommonOptions } from "../command-context.ts";
 import { withHome, type HomeSide } from "../compose.ts";
 import { countText } from "../output/format.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 
 export interface RmOptions extends CommonOptions {
   readonly force?: boolean;

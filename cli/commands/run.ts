@@ -20,7 +20,7 @@ import { encodeParams } from "../param-values.ts";
 import { daemonFiles, readSources } from "../source-values.ts";
 import { checkRunLabels, giveTags, readRunLabels, type RunLabelOptions } from "../run-labels.ts";
 import { announceSubmission, submitFlow } from "../submit-flow.ts";
-import { userName, rootNote } from "../user-name.ts";
+import { userName, rootNote } from "../../src/client/user-name.ts";
 
 export interface RunOptions extends CommonOptions, ParamOptions, RunLabelOptions {
   readonly check: boolean;

@@ -6,7 +6,7 @@ import { followRun } from "../follow-run.ts";
 import { listenForInterrupt, type Interrupt } from "../interrupt.ts";
 import { daemonFiles, readSources } from "../source-values.ts";
 import { checkRunLabels } from "../run-labels.ts";
-import { rootNote } from "../user-name.ts";
+import { rootNote } from "../../src/client/user-name.ts";
 import { announceSubmission, submitFlow, type SubmitSettings } from "../submit-flow.ts";
 import { MfError } from "../../src/model/errors.ts";
 import type { DaemonSide } from "../../src/client/control/daemon-side.ts";

@@ -15,7 +15,7 @@ import { withMarks } from "../compose.ts";
 import { ageText, isoTime } from "../output/format.ts";
 import { writeTable } from "../output/table.ts";
 import { readTagOrder, type TagOrder, type TagWish } from "../tag-order.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../../src/client/user-name.ts";
 
 export interface TagOptions extends CommonOptions, TagWish {}
 

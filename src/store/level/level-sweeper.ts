@@ -5,8 +5,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseCid } from "../../artifact/cid.ts";
 import { resultIdOf } from "../../artifact/result-id.ts";
-import type { Clock } from "../../env/clock.ts";
-import type { Logger } from "../../env/logger.ts";
 import type { Fact, FactRef } from "../../model/fact.ts";
 import type { Cid, RunRef } from "../../model/ids.ts";
 import type { RunSummary } from "../../model/journal.ts";
@@ -18,7 +16,6 @@ import {
   type SweepReport,
   type SweepSet,
 } from "../ports.ts";
-import type { ContentReader } from "./content-reader.ts";
 import { allFacts, foldOutputs, readResults } from "./fact-rows.ts";
 import {
   decodeChunkRow,
@@ -31,33 +28,17 @@ import {
   runRowKeys,
 } from "./index-rows.ts";
 import type { Kv, KvOp } from "./kv.ts";
-import type { LevelIndex } from "./level-index.ts";
 import type { RecentUse, UseWatch } from "./recent-use.ts";
-import { SegmentCompaction } from "./segment-compaction.ts";
-import type { SegmentShelf } from "./segment-shelf.ts";
-import type { StoreLayout } from "./store-layout.ts";
-import type { StoreWorker } from "./store-worker.ts";
+import { SegmentCompaction, type CompactionParts } from "./segment-compaction.ts";
 
 /** Rows that go together: commits wait for so many at most, a few ms. */
 const SWEEP_BATCH = 512;
 /** Ids that are parsed in one turn of the loop: a ms or two. */
 const TURN_IDS = 256;
 
-export interface SweeperParts {
-  readonly layout: StoreLayout;
-  readonly index: LevelIndex;
-  readonly shelf: SegmentShelf;
-  readonly reader: ContentReader;
-  readonly worker: StoreWorker;
-  readonly clock: Clock;
-  readonly logger: Logger;
+export interface SweeperParts extends CompactionParts {
   /** Memo keys, and digests of contents. */
   readonly recent: RecentUse;
-  readonly newPath: () => string;
-  /** Runs `work` while nothing is committed. */
-  readonly exclusive: <R>(work: () => Promise<R>) => Promise<R>;
-  /** What a failed write means: it poisons. */
-  readonly failure: (error: unknown) => Error;
   readonly forgetRun: (run: RunRef) => void;
 }
 

@@ -35,7 +35,9 @@ export interface CompactionParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly newPath: () => string;
+  /** Runs `work` while nothing is committed. */
   readonly exclusive: <R>(work: () => Promise<R>) => Promise<R>;
+  /** What a failed write means: it poisons. */
   readonly failure: (error: unknown) => Error;
 }
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { checkRunLabels, readRunLabels } from "../../../cli/run-labels.ts";
 import { readTagOrder } from "../../../cli/tag-order.ts";
 import { readTimeSpan } from "../../../cli/time-span.ts";
-import { rootNote, userName } from "../../../cli/user-name.ts";
+import { rootNote, userName } from "../../../src/client/user-name.ts";
 import { ownFirst, selectRuns } from "../../../src/client/select-runs.ts";
 import { isMfError } from "../../../src/model/errors.ts";
 import type { RunId } from "../../../src/model/ids.ts";
