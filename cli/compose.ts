@@ -15,10 +15,9 @@ import { createEngine } from "../src/engine/engine.ts";
 import { createHostPool } from "../src/engine/hosts/host-pool.ts";
 import { machineCapacity } from "../src/engine/machine-capacity.ts";
 import type { Engine, RunProgress } from "../src/engine/run-api.ts";
-import { delay } from "../src/env/clock.ts";
-import { isMfError, MfError } from "../src/model/errors.ts";
+import { MfError } from "../src/model/errors.ts";
 import { runText, type RunRef } from "../src/model/ids.ts";
-import { openStore } from "../src/store/open-store.ts";
+import { openStoreWhenFree } from "../src/client/open-when-free.ts";
 import { layoutOf } from "../src/store/level/store-layout.ts";
 import type { Store } from "../src/store/ports.ts";
 import { openSigner } from "../src/trust/identity-key.ts";
@@ -28,10 +27,6 @@ import { packageVersion } from "./package-root.ts";
 
 /** The name of the peer that `mf run` is without a daemon. */
 export const LONE_PEER = "local";
-
-/** A reading command holds the store for a moment only: worth waiting for. */
-const STORE_WAIT_MS = 4_000;
-const STORE_RETRY_MS = 60;
 
 export interface RunSide {
   readonly engine: Engine;
@@ -62,12 +57,7 @@ export async function openRunSide(
   context: CommandContext,
   options: { maxWorkers?: number },
 ): Promise<RunSide> {
-  const store = await openWhenFree(context, async () => {
-    // Somebody who answers holds the store for as long as its run takes.
-    const other = await connectControl(context.home);
-    other?.close();
-    return other !== undefined;
-  });
+  const store = await openStoreWhenFree(context.home, context);
   try {
     await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
     const { clock, random, logger, home } = context;
@@ -123,7 +113,7 @@ export async function openReadSide(context: CommandContext): Promise<OpenedReadS
     return remote !== undefined;
   };
   try {
-    const store = await openWhenFree(context, asked);
+    const store = await openStoreWhenFree(context.home, context, { isServed: asked });
     await closeInterruptedRuns(store, { isAlive: isThisProcess, now: context.clock.now() });
     const mark = markerOf(context, store);
     return { readSide: localReadSide(store), mark, store, close: () => store.close() };
@@ -206,11 +196,7 @@ export async function openImportSide(context: CommandContext): Promise<ImportSid
     };
     return { readSide: side, scratchDir, adopt, mark, close: async () => connection.close() };
   }
-  const store = await openWhenFree(context, async () => {
-    const other = await connectControl(context.home);
-    other?.close();
-    return other !== undefined;
-  });
+  const store = await openStoreWhenFree(context.home, context);
   return {
     readSide: localReadSide(store),
     scratchDir,
@@ -251,33 +237,6 @@ export async function withMarks<T>(
     return await use(opened);
   } finally {
     await opened.close();
-  }
-}
-
-/** Opens the store; while another process has it, waits a little, unless `isServed` finds that the holder answers on its socket. */
-async function openWhenFree(
-  context: CommandContext,
-  isServed: () => Promise<boolean>,
-): Promise<Store> {
-  const { clock, random, logger, home } = context;
-  const deadline = clock.monotonic() + STORE_WAIT_MS;
-  for (;;) {
-    const outcome = await tryOpen(home, { clock, random, logger });
-    if ("store" in outcome) return outcome.store;
-    if ((await isServed()) || clock.monotonic() > deadline) throw outcome.inUse;
-    await delay(clock, STORE_RETRY_MS);
-  }
-}
-
-async function tryOpen(
-  home: string,
-  deps: Pick<CommandContext, "clock" | "random" | "logger">,
-): Promise<{ store: Store } | { inUse: MfError }> {
-  try {
-    return { store: await openStore(home, deps) };
-  } catch (error) {
-    if (!isMfError(error, "STORE_IN_USE")) throw error;
-    return { inUse: error };
   }
 }
 

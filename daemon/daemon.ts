@@ -4,6 +4,7 @@
  */
 import { startControlServer } from "../src/client/control/control-server.ts";
 import type { DaemonStatus } from "../src/client/control/daemon-side.ts";
+import { openStoreWhenFree } from "../src/client/open-when-free.ts";
 import { closeInterruptedRuns } from "../src/client/runs.ts";
 import type { Store } from "../src/store/ports.ts";
 import { openAdmission, type Admitted } from "./compose/admitted.ts";
@@ -11,7 +12,6 @@ import { ClosingOrder } from "./compose/closing-order.ts";
 import type { DaemonBase, DaemonEnv } from "./compose/daemon-base.ts";
 import { daemonSideOf } from "./compose/control.ts";
 import { openNetwork, type Network } from "./compose/network.ts";
-import { openStoreWhenFree } from "./compose/store-opening.ts";
 import { openWork, type Work } from "./compose/work.ts";
 import type { DaemonOptions } from "./config/daemon-options.ts";
 import { KnownFacts } from "./sharing/known-facts.ts";
@@ -23,6 +23,8 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
+/** A daemon is not started for a moment: longer than any command reads a store. */
+const STORE_WAIT_MS = 10_000;
 /** The answer to `mfd stop` leaves before its socket closes, ms. */
 const STOP_ANSWER_MS = 20;
 
@@ -40,7 +42,7 @@ export async function createDaemon(options: DaemonOptions, env: DaemonEnv): Prom
 async function compose(base: DaemonBase): Promise<Daemon> {
   const { options, env, closing } = base;
   // The store's lock is the home's: from here on nobody else uses it.
-  const opened = await openStoreWhenFree(options.home, env);
+  const opened = await openStoreWhenFree(options.home, env, { waitMs: STORE_WAIT_MS });
   closing.add("store", () => opened.close());
   const known = new KnownFacts();
   const store = known.watching(opened);

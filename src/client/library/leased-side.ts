@@ -2,16 +2,16 @@
  * Whoever answers for a home: its daemon, else the process that holds its store, else the store itself. It is held while a question is
  * asked and a moment longer, so that a script which reads runs keeps no `mf run` waiting, and ends by itself.
  */
-import { delay, type Clock } from "../../env/clock.ts";
+import type { Clock } from "../../env/clock.ts";
 import type { Logger } from "../../env/logger.ts";
 import type { Random } from "../../env/random.ts";
 import { isMfError, MfError } from "../../model/errors.ts";
-import { openStore } from "../../store/open-store.ts";
 import type { Store } from "../../store/ports.ts";
 import { connectControl, connectDaemon } from "../control/control-client.ts";
 import type { DaemonSide } from "../control/daemon-side.ts";
 import { localReadSide } from "../control/local-read-side.ts";
 import type { ReadSide } from "../control/read-side.ts";
+import { openStoreWhenFree } from "../open-when-free.ts";
 import { closeInterruptedRuns } from "../runs.ts";
 import { writeMarks } from "../write-marks.ts";
 
@@ -29,9 +29,6 @@ export interface OpenedSide {
   close(): Promise<void>;
 }
 
-/** Another reader holds the store for a moment only: worth waiting for. */
-const STORE_WAIT_MS = 4_000;
-const STORE_RETRY_MS = 60;
 /** Kept open so long after the last question. */
 export const LEASE_IDLE_MS = 200;
 
@@ -128,17 +125,16 @@ export class LeasedSide {
 
 /** @throws MfError STORE_IN_USE where who holds the store does not answer */
 export async function openSide(deps: LeaseDeps): Promise<OpenedSide> {
-  const { home, clock } = deps;
-  const deadline = clock.monotonic() + STORE_WAIT_MS;
-  for (;;) {
-    const asked = (await askDaemon(deps)) ?? (await askHolder(home));
+  let asked: OpenedSide | undefined;
+  const isServed = async (): Promise<boolean> => {
+    asked = (await askDaemon(deps)) ?? (await askHolder(deps.home));
+    return asked !== undefined;
+  };
+  try {
+    return await sideOf(deps, await openStoreWhenFree(deps.home, deps, { isServed }));
+  } catch (error) {
     if (asked !== undefined) return asked;
-    try {
-      return await sideOf(deps, await openStore(home, deps));
-    } catch (error) {
-      if (!isMfError(error, "STORE_IN_USE") || clock.monotonic() > deadline) throw error;
-    }
-    await delay(clock, STORE_RETRY_MS);
+    throw error;
   }
 }
 
